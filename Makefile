@@ -1,0 +1,97 @@
+# A fresh machine needs Python 3.11 or newer and make; the first command that needs more installs it into .venv.
+PYTHON ?= python3
+ARGS ?=
+BUILD_IMAGE ?= ../shared/tools/build-image
+IMAGE ?= connector-hub
+
+BIN := .venv/bin
+# A stamp's name is the content it was made from: another lock makes .venv anew, another pyproject.toml installs the
+# project into it again.
+LOCKED := .venv/.locked-$(shell cat requirements-dev.lock | cksum | tr ' ' -)
+STAMP := .venv/.project-$(shell cat requirements-dev.lock pyproject.toml | cksum | tr ' ' -)
+JUPYTER := .cache/jupyter/.installed-$(shell cat tests/programs/jupyter.lock | cksum | tr ' ' -)
+FASTMCP := .cache/fastmcp/.installed-$(shell cat tests/interop/fastmcp.lock | cksum | tr ' ' -)
+PACKAGES := $(wildcard tests/interop/package-lock.json)
+PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.PHONY: help install serve test lint types check conformance programs docker lock clean
+
+help:
+	@echo "make serve        the hub on this machine (make serve ARGS='--port 9000')"
+	@echo "make test         the tests (make test ARGS='-k name')"
+	@echo "make check        lint, format, types and tests: what a change must pass"
+	@echo "make conformance  the protocol's conformance suite against the hub (needs npm)"
+	@echo "make programs     the third-party programs that some tests talk to"
+	@echo "make docker       builds the image, measures it and tests it as it runs"
+	@echo "make lock         the lock files, after a change to pyproject.toml"
+	@echo "make install      .venv only;  make clean  removes what make made"
+
+install: $(STAMP)
+
+$(LOCKED):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+		{ echo "This Python cannot make environments; on Debian install python3-venv." >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python $(PIP) -r requirements-dev.lock
+	@touch $@
+
+$(STAMP): $(LOCKED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@rm -f .venv/.project-*
+	@touch $@
+
+serve: $(STAMP)
+	$(BIN)/hub serve $(ARGS)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+check: lint types
+	$(MAKE) test
+
+conformance: $(STAMP)
+	$(BIN)/python tests/conformance/run.py $(ARGS)
+
+# Tests that need one of these skip without it; HUB_CI=1 turns such a skip into a failure (tests/skips.txt).
+programs: $(JUPYTER) $(FASTMCP) $(patsubst %/package-lock.json,%/node_modules/.installed,$(PACKAGES))
+	@command -v prometheus >/dev/null || \
+		echo "prometheus is not on PATH: install your system's package for the tests that talk to it." >&2
+
+$(JUPYTER): tests/programs/jupyter.lock
+	$(PYTHON) -m venv --clear .cache/jupyter
+	.cache/jupyter/bin/python $(PIP) -r $<
+	@touch $@
+
+$(FASTMCP): tests/interop/fastmcp.lock
+	$(PYTHON) -m venv --clear .cache/fastmcp
+	.cache/fastmcp/bin/python $(PIP) -r $<
+	@touch $@
+
+%/node_modules/.installed: %/package-lock.json
+	cd $* && npm ci --no-audit --no-fund
+	@touch $@
+
+# Builds, measures and starts the image. Where BUILD_IMAGE is no program, Docker builds it.
+docker: $(STAMP)
+	BUILD_IMAGE="$(wildcard $(BUILD_IMAGE))" IMAGE="$(IMAGE)" $(BIN)/python tests/docker/run.py $(ARGS)
+
+COMPILE = $(BIN)/uv --no-config pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header
+lock: $(STAMP)
+	$(COMPILE) pyproject.toml --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) tests/programs/jupyter.in --output-file tests/programs/jupyter.lock
+	$(COMPILE) tests/interop/fastmcp.in --output-file tests/interop/fastmcp.lock
+
+clean:
+	rm -rf .venv .cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+		tests/conformance/node_modules tests/interop/node_modules

@@ -1,0 +1,25 @@
+"""``hub serve``. Not the server: that is ``hub.app``."""
+
+import logging
+from typing import Annotated
+
+import typer
+
+from hub.app import serve as serve_hub
+from hub.cli.options import ConfigFile, run, settings
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Listen here instead of listen.host.", show_default=False)
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="PORT", help="Listen here instead of listen.port.", show_default=False)
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Run the hub until it is stopped (Ctrl-C or SIGTERM)."""
+    overrides = {} if host is None else {"HUB_LISTEN__HOST": host}
+    if port is not None:
+        overrides["HUB_LISTEN__PORT"] = str(port)
+    run(serve_hub(settings(config, overrides)), level=logging.INFO)

@@ -1,0 +1,198 @@
+"""The settings as a model: every key with its kind, default and limits.
+
+``config.example.yaml`` tells people about the same keys. Not where settings are read from (``sources.py``).
+"""
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from hub.config.keys import Hidden
+
+
+def _origin(url: str) -> str:
+    """An http(s) origin in lower case; raises ``ValueError`` that shows the right spelling."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or not re.fullmatch(r"[a-z0-9._:-]+", host):
+        raise ValueError("an origin such as https://hub.example.org is needed")
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError("the port must be a number from 1 to 65535") from None
+    name = f"[{host}]" if ":" in host else host
+    origin = f"{parts.scheme}://{name}" + (f":{port}" if port is not None else "")
+    if url.lower() != origin:
+        raise ValueError(f"only the origin, without path, slash, user or query: {origin}")
+    return origin
+
+
+def _network(text: str) -> str:
+    """A CIDR block or single address; raises ``ValueError``."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        try:
+            right = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise ValueError(f"{text!r} is not a CIDR block such as 10.0.0.0/8 or fd00::/8") from None
+        raise ValueError(f"{text!r} has bits set behind its prefix; write {right}") from None
+    return text
+
+
+def _place(text: str) -> str:
+    """``host:port``, ``[v6]:port``, an address, a CIDR block or ``CIDR:port``; raises ``ValueError``."""
+    if "/" in text:
+        address, _, rest = text.partition("/")
+        length, colon, port = rest.partition(":")
+        _network(f"{address.strip('[]')}/{length}")
+    elif _is_address(text):
+        return text.lower()
+    else:
+        host, colon, port = text.rpartition(":")
+        named = re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?", host)
+        if not named and not (host.startswith("[") and host.endswith("]") and _is_address(host[1:-1])):
+            raise ValueError(f"{text!r} is neither host:port (localhost:9090) nor a CIDR block (10.0.0.0/8)")
+    if colon and not (re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
+        raise ValueError(f"the port of {text!r} must be from 1 to 65535")
+    return text.lower()
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _proxy(text: str) -> str:
+    """An http or https proxy's URL; raises ``ValueError`` that does not repeat it (it may hold a password)."""
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 0) >= 0
+    except ValueError:
+        known = False
+    if not known or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError("a URL such as http://proxy.example.org:3128 is needed")
+    return text
+
+
+def _within(path: Path, info: ValidationInfo) -> Path:
+    """A relative path is meant from the config file's folder (``context``), else from the working directory."""
+    folder = (info.context or {}).get("folder", Path.cwd())
+    return Path(os.path.normpath(folder / path.expanduser()))
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+Network = Annotated[str, AfterValidator(_network)]
+Place = Annotated[str, AfterValidator(_place)]
+Within = Annotated[Path, AfterValidator(_within)]
+ConnectorName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,19}$")]
+
+
+class _Section(BaseModel):
+    """What all sections share: no unknown key, no change after the start, no input in error texts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
+
+
+class ListenConfig(_Section):
+    """Where the hub listens. Port 0 takes any free port."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8080, ge=0, le=65535)
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        if _is_address(self.host):
+            return ipaddress.ip_address(self.host).is_loopback
+        return self.host.lower() == "localhost"
+
+
+class AuthConfig(_Section):
+    """How MCP clients are told apart."""
+
+    mode: Literal["oauth", "none"] = "oauth"
+
+
+class ConnectorsConfig(_Section):
+    """Which connectors are loaded, from where, and the settings of those without an account."""
+
+    shipped: bool = True
+    paths: tuple[Path, ...] = (Path("{data_dir}/connectors"),)
+    disabled: tuple[ConnectorName, ...] = ()
+    unprefixed: tuple[ConnectorName, ...] = ()
+    settings: Mapping[ConnectorName, Mapping[str, str]] = Field(default_factory=dict)
+
+
+class NetworkConfig(_Section):
+    """The way out, and whom the hub believes on the way in."""
+
+    allow_private: Mapping[ConnectorName, tuple[Place, ...]] = Field(default_factory=dict)
+    internal: tuple[Network, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
+    ca_file: Within | None = None
+    proxy: Annotated[str, AfterValidator(_proxy), Hidden] | None = Field(default=None, repr=False)
+
+
+class ProviderConfig(_Section):
+    """The operator's client credential at one provider."""
+
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr | None = None
+    secret_expires: date | None = None
+
+
+class Config(_Section):
+    """All settings of one hub."""
+
+    public_url: Origin = "http://localhost:8080"
+    listen: ListenConfig = ListenConfig()
+    data_dir: Within = Path("./data")
+    database_url: SecretStr | None = None
+    auth: AuthConfig = AuthConfig()
+    connectors: ConnectorsConfig = ConnectorsConfig()
+    network: NetworkConfig = NetworkConfig()
+    providers: Mapping[ConnectorName, ProviderConfig] = Field(default_factory=dict)
+
+    @field_validator("connectors")
+    @classmethod
+    def _places(cls, value: ConnectorsConfig, info: ValidationInfo) -> ConnectorsConfig:
+        """Put the data folder into ``paths`` and make them absolute."""
+        data_dir = str(info.data.get("data_dir", "data"))
+        paths = tuple(_within(Path(str(path).replace("{data_dir}", data_dir)), info) for path in value.paths)
+        return value.model_copy(update={"paths": paths})
+
+    @model_validator(mode="after")
+    def _open_only_to_oneself(self) -> "Config":
+        if self.auth.mode == "none" and not self.listen.loopback:
+            raise ValueError(
+                f"auth.mode: 'none' lets everyone in, so it is refused while listen.host is {self.listen.host!r}; use "
+                "auth.mode: oauth, or listen.host: 127.0.0.1"
+            )
+        return self
+
+    @property
+    def store_url(self) -> str:
+        """The database's URL: ``database_url``, or SQLite in the data folder. May hold a password."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite+aiosqlite:///{self.data_dir / 'hub.db'}"

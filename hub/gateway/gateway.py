@@ -1,0 +1,330 @@
+"""The use cases of one caller: lists, calls, reads, prompts, completions.
+
+One call, in order: find the tool, authorize, open what was asked before, check the arguments, write the intent
+down, run, make the result, note the outcome. Not the wire, and not where connectors load.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import orjson
+
+from hub.clock import Clock
+from hub.errors import NotFoundError, OperatorNeeded, ProtocolError, ReadFailed, ResourceMissing, ToolError, UnknownName
+from hub.gateway import results
+from hub.gateway.asks import Asks, Resume
+from hub.gateway.audit import Audit, Call
+from hub.gateway.authorize import allowed, authorize
+from hub.gateway.completions import Completions
+from hub.gateway.failures import failure
+from hub.gateway.listeners import Listeners
+from hub.gateway.offers import Offers
+from hub.gateway.runs import Runs, Settings, fill_text
+from hub.identity import Caller
+from hub.observe import log
+from hub.registry import Catalog, Entry, PromptEntry
+from hub.sdk.http import Send
+from hub.sdk.schema import check_arguments
+from hub.sdk.talk import AskPending, Silence, Talk
+from hub.sdk.tool import Tool
+from hub.seal import KeyRing
+
+DEADLINE = 240.0
+"""Seconds within which a call is answered (Claude gives up at 300)."""
+
+_log = log(__name__)
+
+
+class Measures(Protocol):
+    """Where finished calls are counted."""
+
+    def called(self, connector: str, outcome: str, seconds: float) -> None:
+        """Count one call."""
+        ...
+
+
+class Gateway:
+    """What callers may do, on the connectors of the current catalog.
+
+    ``catalog`` gives the snapshot to serve from; ``settings`` are the operator's values for connectors. The
+    coroutines raise only ``ProtocolError`` kinds and ``Refused``; cancelling one cancels the call.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Callable[[], Catalog],
+        send: Send,
+        audit: Audit,
+        ring: KeyRing,
+        clock: Clock,
+        settings: Settings | None = None,
+        measures: Measures | None = None,
+        new_key: Callable[[], str] | None = None,
+    ) -> None:
+        self._catalog = catalog
+        self._audit = audit
+        self._clock = clock
+        self._measures = measures
+        self._asks = Asks(ring.box("request-state"), clock)
+        extra: dict[str, Any] = {} if new_key is None else {"new_key": new_key}
+        self._runs = Runs(
+            send=send,
+            cursors=ring.box("cursor"),
+            clock=clock,
+            settings=settings or {},
+            announce=self._announce,
+            **extra,
+        )
+        self._offers = Offers()
+        self._completions = Completions(self._runs, self.values)
+        self.listeners = Listeners()
+
+    def catalog_changed(self, old: Catalog, new: Catalog) -> None:
+        """Drop what was kept of the old catalog and tell listeners which lists changed."""
+        self._runs.forget()
+        for kind in self._offers.differing(old, new):
+            self.listeners.changed(kind)
+
+    # -- lists -----------------------------------------------------------------------------------------------
+
+    def list_tools(self, caller: Caller) -> list[dict[str, Any]]:
+        """The tools this caller may use, as ``tools/list`` shows them; the same list until something changes."""
+        return self._offers.tools(self._catalog(), caller)
+
+    def list_resources(self, caller: Caller) -> list[dict[str, Any]]:
+        """The resources, as ``resources/list`` shows them."""
+        return self._offers.resources(self._catalog(), caller)
+
+    def list_templates(self, caller: Caller) -> list[dict[str, Any]]:
+        """The resource templates, as ``resources/templates/list`` shows them."""
+        return self._offers.templates(self._catalog(), caller)
+
+    def list_prompts(self, caller: Caller) -> list[dict[str, Any]]:
+        """The prompts, as ``prompts/list`` shows them."""
+        return self._offers.prompts(self._catalog(), caller)
+
+    def instructions(self, caller: Caller) -> str:
+        """What a client is told about the hub as a whole; at most 2,000 characters, which is what clients keep."""
+        return self._offers.instructions(self._catalog(), caller)
+
+    # -- tools -----------------------------------------------------------------------------------------------
+
+    async def call_tool(
+        self, caller: Caller, name: str, arguments: Mapping[str, Any], talk: Talk, resume: Resume | None = None
+    ) -> dict[str, Any]:
+        """Call a tool: a ``CallToolResult``, or an input-required result where the tool asked.
+
+        Raises ``UnknownName``, ``Refused``, ``StateRejected`` and ``CapabilityMissing``; every other failure is a
+        result with ``isError``.
+        """
+        entry = self._catalog().tools.get(name)
+        if entry is None:
+            raise UnknownName(f"There is no tool {name!r} here; tools/list names those there are.")
+        authorize(caller, entry.tool.effect, entry.full_name)
+        answers = self._asks.answers(caller, f"tools/call {entry.full_name}", arguments, resume)
+        begun = self._clock.monotonic()
+        intent: str | None = None
+        outcome = "internal"
+        try:
+            checked = self._checked(entry.tool, arguments)
+            if entry.tool.effect != "read":
+                intent = await self._intent(caller, entry, arguments)
+            value = await self._value(caller, entry, checked, talk, answers)
+            answer = results.result(entry.tool, value)
+            outcome = "ok"
+        except AskPending as pending:
+            outcome = "asked"
+            answer = self._asks.required(caller, f"tools/call {entry.full_name}", arguments, answers, pending.asks)
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
+        except ProtocolError:
+            outcome = "protocol_error"
+            raise
+        except Exception as wrong:  # noqa: BLE001 - the edge around a connector's code
+            answer, outcome = failure(wrong, connector=entry.connector.name, tool=entry.full_name)
+        finally:
+            self._ended(caller, entry, arguments, intent, outcome, self._clock.monotonic() - begun)
+        return answer
+
+    async def values(self, caller: Caller, connector: str, tool: str) -> Any:
+        """What a read tool of a connector returns without arguments (lookups). Raises as the tool does."""
+        for entry in self._catalog().tools.values():
+            if entry.connector.name == connector and entry.tool.name == tool:
+                if not allowed(caller, entry.tool.effect):
+                    return []
+                return await self._value(caller, entry, {}, Silence(), {})
+        return []
+
+    def _checked(self, tool: Tool, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        if tool.validator.is_valid(arguments):
+            return arguments
+        # Models send null for what they leave out; where null is not a value, it means just that.
+        required = tool.input.get("required", ())
+        given = {name: value for name, value in arguments.items() if value is not None or name in required}
+        check_arguments(tool.validator, given)
+        return given
+
+    async def _value(
+        self, caller: Caller, entry: Entry, arguments: Mapping[str, Any], talk: Talk, answers: Mapping[str, Any]
+    ) -> Any:
+        tool = entry.tool
+        context = self._runs.context(
+            entry.connector,
+            caller,
+            talk,
+            answers,
+            purpose=f"tool {entry.full_name}",
+            idempotent=tool.idempotent,
+            timeout=tool.timeout,
+        )
+        async with asyncio.timeout(DEADLINE):
+            return await self._runs.value(tool.run, context, entry.connector, arguments)
+
+    async def _intent(self, caller: Caller, entry: Entry, arguments: Mapping[str, Any]) -> str:
+        try:
+            return await self._audit.intent(self._record(caller, entry, arguments))
+        except Exception as wrong:
+            _log.error("the audit cannot be written", exc_info=wrong)
+            raise OperatorNeeded("the audit cannot be written, so nothing that changes things is done.") from wrong
+
+    def _ended(
+        self,
+        caller: Caller,
+        entry: Entry,
+        arguments: Mapping[str, Any],
+        intent: str | None,
+        outcome: str,
+        seconds: float,
+    ) -> None:
+        if intent is not None:
+            self._audit.outcome(intent, outcome, seconds * 1000)
+        else:
+            self._audit.note(self._record(caller, entry, arguments, outcome, seconds * 1000))
+        if self._measures is not None:
+            self._measures.called(entry.connector.name, outcome, seconds)
+
+    def _record(
+        self,
+        caller: Caller,
+        entry: Entry,
+        arguments: Mapping[str, Any],
+        outcome: str | None = None,
+        ms: float | None = None,
+    ) -> Call:
+        digest = hashlib.sha256(orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return Call(
+            user_id=caller.user_id,
+            token_id=caller.token_id,
+            connector=entry.connector.name,
+            tool=entry.full_name,
+            effect=entry.tool.effect,
+            arguments_digest=digest,
+            at=self._clock.now(),
+            outcome=outcome,
+            ms=ms,
+        )
+
+    # -- resources, prompts, completions ---------------------------------------------------------------------
+
+    async def read_resource(self, caller: Caller, uri: str, talk: Talk, resume: Resume | None = None) -> dict[str, Any]:
+        """Read a resource: ``{"contents": [...]}``. Raises ``ResourceMissing``, ``ReadFailed`` and ``Refused``."""
+        catalog = self._catalog()
+        found = catalog.template_for(uri) if uri not in catalog.resources else (catalog.resources[uri], {})
+        if found is None:
+            raise ResourceMissing(uri)
+        entry, variables = found
+        authorize(caller, "read", uri)
+
+        async def read(answers: Mapping[str, Any]) -> dict[str, Any]:
+            context = self._runs.context(entry.connector, caller, talk, answers, purpose=f"resource {uri}")
+            value = await self._runs.value(entry.resource.run, context, entry.connector, variables)
+            contents = results.contents(uri, entry.resource.mime_type, value)
+            return {"resultType": "complete", "contents": contents}
+
+        try:
+            return await self._asking(caller, f"resources/read {uri}", {}, resume, read, entry.connector.name)
+        except NotFoundError:
+            raise ResourceMissing(uri) from None
+
+    async def get_prompt(
+        self, caller: Caller, name: str, arguments: Mapping[str, Any], talk: Talk, resume: Resume | None = None
+    ) -> dict[str, Any]:
+        """Make a prompt: ``{"description", "messages"}``. Raises ``UnknownName``, ``ReadFailed``, ``Refused``, and
+        ``ProtocolError`` for missing arguments."""
+        entry = self._catalog().prompts.get(name)
+        if entry is None:
+            raise UnknownName(f"There is no prompt {name!r} here; prompts/list names those there are.")
+        authorize(caller, "read", name)
+        given = _prompt_arguments(entry, arguments)
+
+        async def make(answers: Mapping[str, Any]) -> dict[str, Any]:
+            prompt = entry.prompt
+            if isinstance(prompt.run, str):
+                value: Any = fill_text(prompt.run, given)
+            else:
+                context = self._runs.context(entry.connector, caller, talk, answers, purpose=f"prompt {name}")
+                value = await self._runs.value(prompt.run, context, entry.connector, given)
+            return {
+                "resultType": "complete",
+                "description": prompt.description,
+                "messages": results.messages(value),
+            }
+
+        return await self._asking(caller, f"prompts/get {name}", given, resume, make, entry.connector.name)
+
+    async def _asking(
+        self,
+        caller: Caller,
+        call: str,
+        arguments: Mapping[str, Any],
+        resume: Resume | None,
+        make: Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]],
+        connector: str,
+    ) -> dict[str, Any]:
+        answers = self._asks.answers(caller, call, arguments, resume)
+        try:
+            async with asyncio.timeout(DEADLINE):
+                return await make(answers)
+        except AskPending as pending:
+            return self._asks.required(caller, call, arguments, answers, pending.asks)
+        except (ProtocolError, NotFoundError, asyncio.CancelledError):
+            raise
+        except Exception as wrong:
+            answer, _ = failure(wrong, connector=connector, tool=call)
+            raise ReadFailed(answer["content"][0]["text"]) from wrong
+
+    async def complete(
+        self, caller: Caller, ref: Mapping[str, Any], argument: Mapping[str, Any], context: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Complete an argument of a prompt or resource template: ``{"completion": {"values", ...}}``.
+
+        Raises ``UnknownName``, ``ResourceMissing`` and ``ProtocolError`` for a reference to nothing.
+        """
+        authorize(caller, "read", "completion")
+        return await self._completions.complete(self._catalog(), caller, ref, argument, context)
+
+    async def _announce(self, what: str) -> None:
+        if what in ("tools", "prompts", "resources"):
+            self.listeners.changed(what)  # type: ignore[arg-type]  # narrowed by the line above
+        elif "://" in what:
+            self.listeners.updated(what)
+        else:
+            raise ToolError(f"ctx.changed({what!r}): say 'tools', 'prompts', 'resources' or a resource's URI.")
+
+
+def _prompt_arguments(entry: PromptEntry, arguments: Mapping[str, Any]) -> dict[str, str]:
+    known = {argument.name: argument for argument in entry.prompt.arguments}
+    missing = [name for name, argument in known.items() if argument.required and name not in arguments]
+    if missing:
+        raise ProtocolError(f"The prompt {entry.full_name} needs {', '.join(missing)}.")
+    unknown = sorted(set(arguments) - set(known))
+    if unknown:
+        raise ProtocolError(f"The prompt {entry.full_name} has no argument {', '.join(unknown)}.")
+    wrong = [name for name, value in arguments.items() if not isinstance(value, str)]
+    if wrong:
+        raise ProtocolError(f"Arguments of prompts are text; {', '.join(wrong)} is not.")
+    return dict(arguments)

@@ -1,0 +1,85 @@
+"""Who listens for changes, and what each is told.
+
+A subscription is a bounded set of pending notifications: the same news twice is news once, so a slow listener
+costs no memory. Not a stream: how news travels is the wire's business.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hub.identity import Caller
+
+ListKind = Literal["tools", "prompts", "resources"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """Which changes a listener wants to hear of: the three lists, and the resources named by ``uris``."""
+
+    tools: bool = False
+    prompts: bool = False
+    resources: bool = False
+    uris: frozenset[str] = frozenset()
+
+
+class Subscription:
+    """Changes as they come: an async iterator of notifications ``{"method", "params"?}``; ends after ``close``."""
+
+    def __init__(self, listeners: "Listeners", caller: Caller, wants: Wants) -> None:
+        self.caller = caller
+        self.wants = wants
+        self._listeners = listeners
+        self._pending: dict[str, dict[str, Any]] = {}
+        self._wake = asyncio.Event()
+        self._closed = False
+
+    def tell(self, key: str, notification: dict[str, Any]) -> None:
+        """Note a notification; one with the same key that was not yet read is replaced."""
+        self._pending[key] = notification
+        self._wake.set()
+
+    def close(self) -> None:
+        """End it; may be called twice."""
+        self._closed = True
+        self._listeners.forget(self)
+        self._wake.set()
+
+    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+        while True:
+            while self._pending:
+                yield self._pending.pop(next(iter(self._pending)))
+            if self._closed:
+                return
+            self._wake.clear()
+            await self._wake.wait()
+
+
+class Listeners:
+    """All open subscriptions of this process."""
+
+    def __init__(self) -> None:
+        self._open: set[Subscription] = set()
+
+    def open(self, caller: Caller, wants: Wants) -> Subscription:
+        """Begin to listen, from now on."""
+        subscription = Subscription(self, caller, wants)
+        self._open.add(subscription)
+        return subscription
+
+    def forget(self, subscription: Subscription) -> None:
+        """Stop telling ``subscription``."""
+        self._open.discard(subscription)
+
+    def changed(self, kind: ListKind) -> None:
+        """Tell everyone who wants it that this list changed."""
+        for one in tuple(self._open):
+            if getattr(one.wants, kind):
+                one.tell(kind, {"method": f"notifications/{kind}/list_changed"})
+
+    def updated(self, uri: str) -> None:
+        """Tell everyone subscribed to it that the resource at ``uri`` has new contents."""
+        for one in tuple(self._open):
+            if uri in one.wants.uris:
+                one.tell(uri, {"method": "notifications/resources/updated", "params": {"uri": uri}})

@@ -1,0 +1,185 @@
+"""One run of one tool, resource or prompt: its context made, its function or declared request carried out.
+
+Nothing is decided here: authorization, audit and answers are the gateway's.
+"""
+
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from hub.clock import Clock
+from hub.errors import ConnectionNeeded, HubError, OperatorNeeded, ToolError
+from hub.gateway.asks import Cursors
+from hub.gateway.threads import Threads
+from hub.identity import Caller
+from hub.sdk.client import Http
+from hub.sdk.context import Context, User
+from hub.sdk.http import Reach, Send, host_of
+from hub.sdk.placeholders import Pattern, Scope
+from hub.sdk.request import Call, fill_base_url
+from hub.sdk.talk import AskPending, Talk
+from hub.sdk.tool import CompiledConnector, Function
+from hub.seal import Box
+
+Settings = Mapping[str, Mapping[str, str]]
+"""The operator's values for connectors' settings, by connector and setting."""
+
+
+class ToolExit(HubError):
+    """A tool tried to end the process (``sys.exit``); only its own call ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all runs of one connector share: its base URL, headers and reach, with its settings filled in."""
+
+    base_url: str | None
+    headers: Mapping[str, str]
+    settings: Mapping[str, str]
+    reach: Reach
+
+
+class Runs:
+    """Makes contexts and runs what they are for."""
+
+    def __init__(
+        self,
+        *,
+        send: Send,
+        cursors: Box,
+        clock: Clock,
+        settings: Settings,
+        announce: Callable[[str], Awaitable[None]],
+        new_key: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        self._send = send
+        self._cursors = cursors
+        self._clock = clock
+        self._settings = settings
+        self._announce = announce
+        self._new_key = new_key
+        self._threads = Threads()
+        self._grounds: dict[CompiledConnector, Ground] = {}
+
+    def forget(self) -> None:
+        """Drop what was kept per connector (the catalog changed)."""
+        self._grounds.clear()
+
+    def context(
+        self,
+        connector: CompiledConnector,
+        caller: Caller,
+        talk: Talk,
+        answers: Mapping[str, Any],
+        *,
+        purpose: str,
+        idempotent: bool = False,
+        timeout: float = 60.0,
+    ) -> Context:
+        """The context of one run; ``purpose`` (a full name or URI) binds its cursors.
+
+        Raises ``OperatorNeeded`` when a setting is missing or does not fit, ``ConnectionNeeded`` when the
+        connector needs an account.
+        """
+        ground = self._grounds.get(connector)
+        if ground is None:
+            ground = self._grounds[connector] = self._ground(connector)
+        http = Http(
+            send=self._send,
+            reach=ground.reach,
+            new_key=self._new_key,
+            cursors=Cursors(self._cursors, self._clock, f"{caller.user_id}\n{purpose}"),
+            base_url=ground.base_url,
+            headers=ground.headers,
+            settings=ground.settings,
+            reading=connector.reading,
+            idempotent=idempotent,
+            timeout=timeout,
+        )
+        return Context(
+            http=http,
+            user=User(caller.user_id, caller.user_name),
+            clock=self._clock,
+            talk=talk,
+            settings=ground.settings,
+            answers=answers,
+            announce=self._announce,
+            logger=connector.name,
+        )
+
+    async def value(
+        self, run: Function | Call, context: Context, connector: CompiledConnector, arguments: Mapping[str, Any]
+    ) -> Any:
+        """What the function returned, or what the declared request's reply says."""
+        if isinstance(run, Call):
+            return await context.http.call(run, arguments)
+        given = run.convert(arguments)
+        if run.takes_context:
+            given[run.context_name] = context
+        try:
+            if run.threaded:
+                return await self._threads.run(connector.name, partial(run.call, **given))
+            return await run.call(**given)
+        except AskPending:
+            raise
+        except (SystemExit, KeyboardInterrupt, GeneratorExit) as wrong:
+            # Left alone, these would end the event loop, and every other call with it.
+            raise ToolExit(
+                f"The tool tried to end the hub ({type(wrong).__name__}); only this call was ended."
+            ) from wrong
+
+    def _ground(self, connector: CompiledConnector) -> Ground:
+        if connector.provider is not None:
+            raise ConnectionNeeded(
+                f"{connector.title} needs an account, and accounts cannot be connected to this hub yet.",
+                connector=connector.name,
+            )
+        settings = self._checked(connector)
+        base_url = None
+        hosts = connector.hosts
+        plain = "*" in hosts
+        if connector.base_url is not None:
+            placed = frozenset(name for name, setting in connector.settings.items() if setting.host)
+            base_url = fill_base_url(Pattern.parse(connector.base_url), settings, {}, placed)
+            hosts = (host_of(base_url), *hosts)
+            plain = plain or base_url.startswith("http://")
+        scope = Scope({}, settings, {})
+        headers = {name: str(Pattern.parse(value).text(scope, str)) for name, value in connector.headers.items()}
+        if any(char in value for value in headers.values() for char in "\r\n\0"):
+            raise OperatorNeeded(f"A setting of {connector.title} holds a line break, which a header cannot.")
+        return Ground(base_url, headers, settings, Reach(connector.name, hosts, plain))
+
+    def _checked(self, connector: CompiledConnector) -> dict[str, str]:
+        given = self._settings.get(connector.name, {})
+        unknown = sorted(set(given) - set(connector.settings))
+        if unknown:
+            raise OperatorNeeded(
+                f"connectors.settings.{connector.name} has {', '.join(unknown)}, which it does not know."
+            )
+        values: dict[str, str] = {}
+        for name, setting in connector.settings.items():
+            value = given.get(name, setting.default)
+            if value is None:
+                if setting.required:
+                    raise OperatorNeeded(
+                        f"{connector.title} needs the setting {name} ({setting.description.rstrip('.')}); "
+                        f"set connectors.settings.{connector.name}.{name} in the configuration."
+                    )
+                continue
+            if setting.pattern is not None and not re.fullmatch(setting.pattern, value):
+                raise OperatorNeeded(f"connectors.settings.{connector.name}.{name} does not match {setting.pattern}.")
+            values[name] = value
+        return values
+
+
+def fill_text(text: str, arguments: Mapping[str, str]) -> str:
+    """A prompt's text with its arguments filled in; those not given are left empty."""
+    pattern = Pattern.parse(text)
+    given = {name: arguments.get(name, "") for name in pattern.names}
+    filled = pattern.text(Scope(given), str)
+    if not isinstance(filled, str):
+        raise ToolError("The prompt could not be filled in.")
+    return filled

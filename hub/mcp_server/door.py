@@ -1,0 +1,75 @@
+"""What the wire needs from the rooms below it: the gateway's door, and the way to a caller.
+
+Only protocols. The gateway itself is ``hub/gateway``; ``app.py`` joins
+both.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from hub.gateway import Resume, Wants
+from hub.identity import Caller
+from hub.sdk.talk import Talk
+
+__all__ = ["Authenticate", "Gateway", "Listeners", "Resume", "Subscription", "Wants"]
+
+Authenticate = Callable[[web.Request], Awaitable[Caller | None]]
+"""Who sends this request, or None: no token, or one that is not valid (any more). Called before anything is parsed."""
+
+
+class Subscription(Protocol):
+    """Changes as they come: notifications ``{"method", "params"?}``. Ends after ``close``."""
+
+    def __aiter__(self) -> AsyncIterator[dict[str, Any]]: ...
+
+    def close(self) -> None:
+        """End it; may be called twice."""
+        ...
+
+
+class Listeners(Protocol):
+    """Where changes are heard."""
+
+    def open(self, caller: Caller, wants: Wants) -> Subscription:
+        """Begin to listen, from now on."""
+        ...
+
+
+class Gateway(Protocol):
+    """The use cases, for one caller each (docs/architecture.md, "floor 4").
+
+    Results are plain dicts in 2026-07-28 shape without ``ttlMs``, ``cacheScope`` and ``serverInfo``. A list method
+    returns the same list object until its content changes. The coroutines raise only ``ProtocolError`` and
+    ``Refused``; cancelling one cancels the call.
+    """
+
+    @property
+    def listeners(self) -> Listeners: ...
+
+    def list_tools(self, caller: Caller) -> list[dict[str, Any]]: ...
+
+    def list_resources(self, caller: Caller) -> list[dict[str, Any]]: ...
+
+    def list_templates(self, caller: Caller) -> list[dict[str, Any]]: ...
+
+    def list_prompts(self, caller: Caller) -> list[dict[str, Any]]: ...
+
+    def instructions(self, caller: Caller) -> str: ...
+
+    async def call_tool(
+        self, caller: Caller, name: str, arguments: Mapping[str, Any], talk: Talk, resume: Resume | None = None
+    ) -> dict[str, Any]: ...
+
+    async def read_resource(
+        self, caller: Caller, uri: str, talk: Talk, resume: Resume | None = None
+    ) -> dict[str, Any]: ...
+
+    async def get_prompt(
+        self, caller: Caller, name: str, arguments: Mapping[str, Any], talk: Talk, resume: Resume | None = None
+    ) -> dict[str, Any]: ...
+
+    async def complete(
+        self, caller: Caller, ref: Mapping[str, Any], argument: Mapping[str, Any], context: Mapping[str, Any]
+    ) -> dict[str, Any]: ...

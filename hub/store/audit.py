@@ -1,0 +1,87 @@
+"""The audit log: who called which tool, with what effect, and how it ended.
+
+A call that is not a read is written before it is sent (``intent``); a read is noted afterwards (``note``). Arguments
+are kept as a digest only. Not a log for debugging (``hub.observe``), and never changed once a call has ended.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, insert, select, update
+
+from hub.sdk.tool import Effect
+from hub.store.database import Database
+from hub.store.identifiers import Random, new_id
+from hub.store.journal import Journal
+from hub.store.tables import audit
+
+_INSERT = insert(audit)
+_OUTCOME = (
+    update(audit)
+    .where(audit.c.id == bindparam("call"), audit.c.outcome.is_(None))
+    .values(outcome=bindparam("ended"), ms=bindparam("took"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a tool. ``outcome`` and ``ms`` (milliseconds) are None until it has ended.
+
+    ``token_id`` is None for the local user; ``arguments_digest`` is a hash, never the arguments.
+    """
+
+    user_id: str
+    token_id: str | None
+    connector: str
+    tool: str
+    effect: Effect
+    arguments_digest: str
+    at: datetime
+    outcome: str | None = None
+    ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the audit log."""
+
+    id: str
+    call: Call
+
+
+class Audit:
+    """The audit log of one database."""
+
+    def __init__(self, database: Database, journal: Journal, random: Random) -> None:
+        self._database = database
+        self._journal = journal
+        self._random = random
+
+    async def intent(self, record: Call) -> str:
+        """Write that a call is about to be sent, and return its id once that is durable.
+
+        Calls that arrive together share one commit. Raises ``StoreUnavailable`` when it could not be written; then
+        the call must not be sent.
+        """
+        id = new_id(record.at, self._random)
+        await self._journal.commit(_INSERT, {"id": id, **asdict(record)})
+        return id
+
+    def outcome(self, id: str, outcome: str, ms: float) -> None:
+        """Note how the call with this id ended; written within a second. The first outcome stands."""
+        self._journal.post(_OUTCOME, {"call": id, "ended": outcome, "took": ms})
+
+    def note(self, record: Call) -> None:
+        """Note a call that has ended (a read); written within a second."""
+        self._journal.post(_INSERT, {"id": new_id(record.at, self._random), **asdict(record)})
+
+    async def flush(self) -> None:
+        """Wait until all that was noted is written. Raises ``StoreUnavailable``."""
+        await self._journal.flush()
+
+    async def recent(self, n: int) -> list[Entry]:
+        """The newest ``n`` written calls, newest first."""
+        query = select(audit).order_by(audit.c.at.desc(), audit.c.id.desc()).limit(n)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).mappings()
+            return [Entry(row["id"], Call(**{key: row[key] for key in row if key != "id"})) for row in rows]

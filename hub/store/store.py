@@ -1,0 +1,71 @@
+"""``Store``: all that the hub keeps, one room for each kind of row.
+
+Not a cache and no place for decisions: what is allowed is decided above.
+"""
+
+import os
+from pathlib import Path
+
+from hub.clock import Clock
+from hub.store import start
+from hub.store.audit import Audit
+from hub.store.changes import Changes
+from hub.store.database import Database
+from hub.store.identifiers import Random
+from hub.store.journal import Journal
+from hub.store.migration import migrate
+from hub.store.sessions import Sessions
+from hub.store.setup_links import SetupLinks
+from hub.store.tasks import Tasks
+from hub.store.tokens import Tokens
+from hub.store.users import Users
+
+
+class Store:
+    """The hub's database. Open it, ``migrate`` it, use its rooms, ``close`` it, all in one event loop."""
+
+    def __init__(self, database: Database, clock: Clock, random: Random) -> None:
+        self._database = database
+        self._clock = clock
+        self._journal = Journal(database)
+        self.changes = Changes(database, clock)
+        self.users = Users(database, self.changes, clock, random)
+        self.setup_links = SetupLinks(database, clock, random)
+        self.tokens = Tokens(database, self.changes, self._journal, clock, random)
+        self.tasks = Tasks(database, self.changes, clock)
+        self.sessions = Sessions(database, self.changes, clock)
+        self.audit = Audit(database, self._journal, random)
+
+    @classmethod
+    def open(cls, url: str, clock: Clock, *, random: Random = os.urandom, mounts: Path = start.MOUNTS) -> "Store":
+        """The store at ``url`` (``Config.store_url``); nothing is connected yet.
+
+        Raises ``ConfigError`` for a URL that cannot be used, a file that cannot be written, a network file system
+        (by ``mounts``) and a clock that cannot be right.
+        """
+        database = Database(url)
+        start.check_time(clock.now())
+        if database.path is not None:
+            start.check_file(database.path, mounts)
+        return cls(database, clock, random)
+
+    async def migrate(self) -> None:
+        """Bring the database to this program's form and begin to follow changes; call it before anything else.
+
+        Raises ``ConfigError`` when the database cannot be reached, is newer than this program, or holds rows from
+        long after the clock's time.
+        """
+        await migrate(self._database)
+        async with self._database.read() as connection:
+            await start.check_newest(connection, self._clock)
+        await self.changes.start()
+
+    async def ping(self) -> None:
+        """Ask the database for a sign of life. Raises ``StoreUnavailable``."""
+        await self._database.ping()
+
+    async def close(self) -> None:
+        """Write what is waiting, and close every connection."""
+        await self._journal.close()
+        await self.changes.close()
+        await self._database.close()

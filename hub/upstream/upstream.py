@@ -1,0 +1,137 @@
+"""``Upstream``: how the hub talks to providers. Reach, redirects, retries and deadlines over one ``Transport``.
+
+It returns replies of any status; what they mean is the sdk's. Credentials come signed from above. Errors name the
+host and nothing else of a request: its query and headers may hold secrets.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import SystemRandom
+
+from hub.clock import Clock
+from hub.errors import OperatorNeeded, ProviderUnavailable
+from hub.sdk.http import Outgoing, Reach, Reply
+from hub.upstream.errors import Lost, NotSent
+from hub.upstream.redirects import MAX_REDIRECTS, redirected
+from hub.upstream.retries import MAX_RETRIES, backoff, passing, retry_after
+from hub.upstream.target import Target
+from hub.upstream.transport import Transport
+
+REQUEST_TIMEOUT = 60.0
+"""Seconds one request may take where the tool does not say otherwise."""
+
+OVERALL = 240.0
+"""Seconds everything may take: redirects, waits and retries; also the most a tool may ask for."""
+
+
+@dataclass(slots=True)
+class _Journey:
+    """What one ``send`` has used up, over all its redirects."""
+
+    connector: str
+    timeout: float
+    deadline: float
+    failures: int = 0
+    throttled: bool = False
+
+
+class Upstream:
+    """The one way out, ``sdk.Send``. ``random`` gives numbers from 0 to 1 that spread retries (the system's unless
+    told otherwise)."""
+
+    def __init__(self, transport: Transport, clock: Clock, random: Callable[[], float] | None = None) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._random = random or SystemRandom().random
+
+    async def send(
+        self,
+        outgoing: Outgoing,
+        reach: Reach,
+        *,
+        timeout: float = REQUEST_TIMEOUT,  # noqa: ASYNC109 - bounds each request, not this call
+    ) -> Reply:
+        """Send ``outgoing`` within ``reach``, follow redirects, and return the last reply, whatever its status.
+
+        ``timeout`` are the seconds each request may take, at most 240. Raises ``OperatorNeeded`` (outside the
+        reach, a forbidden address), ``ProviderUnavailable`` (no answer, still rate-limited after the one retry)
+        and ``ToolError`` (a malformed request, a reply above the cap).
+        """
+        allowed = min(timeout, OVERALL)
+        journey = _Journey(reach.connector, allowed, self._clock.monotonic() + OVERALL)
+        request = outgoing.with_url(Target.of(outgoing.url).url)
+        self._check(request, reach, "may not send requests to")
+        for _ in range(MAX_REDIRECTS + 1):
+            reply = await self._answered(request, journey)
+            following = redirected(request, reply)
+            if following is None:
+                return reply
+            request = following
+            self._check(request, reach, "was redirected to")
+        raise ProviderUnavailable(f"{Target.of(outgoing.url).host} redirected more than {MAX_REDIRECTS} times.")
+
+    def _check(self, request: Outgoing, reach: Reach, what: str) -> None:
+        if not reach.allows(request.url):
+            target = Target.of(request.url)
+            raise OperatorNeeded(
+                f"The connector {reach.connector!r} {what} {target.scheme}://{target.netloc}, "
+                "which is not among the hosts it declares."
+            )
+
+    async def _answered(self, request: Outgoing, journey: _Journey) -> Reply:
+        """One hop's reply, after the retries its failures allow."""
+        while True:
+            try:
+                reply = await self._exchange(request, journey)
+            except NotSent as failure:
+                if failure.permanent or not await self._again(journey):
+                    raise ProviderUnavailable(f"{_host(request)} cannot be reached: {failure.reason}.") from failure
+                continue
+            except Lost as failure:
+                if failure.sent and not request.repeatable:
+                    raise ProviderUnavailable(_unknown_outcome(request, failure)) from failure
+                if not await self._again(journey):
+                    raise ProviderUnavailable(f"{_host(request)} did not answer: {failure.reason}.") from failure
+                continue
+            wait = retry_after(reply.headers, self._clock.now())
+            if reply.status == 429 or (reply.status == 503 and wait is not None):
+                await self._throttled(request, wait, journey)
+            elif not (passing(reply.status) and request.repeatable and await self._again(journey)):
+                return reply
+
+    async def _exchange(self, request: Outgoing, journey: _Journey) -> Reply:
+        left = journey.deadline - self._clock.monotonic()
+        if left <= 0:
+            raise ProviderUnavailable(f"{_host(request)} did not finish within {OVERALL:g} s.")
+        return await self._transport.exchange(request, connector=journey.connector, timeout=min(journey.timeout, left))
+
+    async def _again(self, journey: _Journey) -> bool:
+        """Count a failure, and wait before the next attempt; False when there is none left or no time for it."""
+        journey.failures += 1
+        pause = backoff(journey.failures, self._random())
+        if journey.failures > MAX_RETRIES or self._clock.monotonic() + pause >= journey.deadline:
+            return False
+        await self._clock.sleep(pause)
+        return True
+
+    async def _throttled(self, request: Outgoing, wait: float | None, journey: _Journey) -> None:
+        """Wait as the provider asks, once. Raises ``ProviderUnavailable`` with the seconds, when it asks again or
+        for more than a request may take: the model then does better to come back than to wait."""
+        pause = wait if wait is not None else 1.0 + self._random()
+        left = journey.deadline - self._clock.monotonic()
+        if journey.throttled or pause > journey.timeout or pause >= left:
+            after = f"in {wait:.0f} s" if wait is not None else "later"
+            raise ProviderUnavailable(f"{_host(request)} asks to wait (rate limit); try again {after}.", after=wait)
+        journey.throttled = True
+        await self._clock.sleep(pause)
+
+
+def _host(request: Outgoing) -> str:
+    return Target.of(request.url).host
+
+
+def _unknown_outcome(request: Outgoing, failure: Lost) -> str:
+    told = f"{_host(request)} did not answer: {failure.reason}."
+    if request.safe:
+        return told
+    return f"{told} It may or may not have carried out the request; check before sending it again."

@@ -1,0 +1,213 @@
+"""Runs the protocol's own conformance suite against ``hub serve`` and sums up (``make conformance``).
+
+    python tests/conformance/run.py [REVISION ...] [--scenario NAME]
+
+Installs the suite that package-lock.json pins, starts the hub on hub.yaml with an empty data folder, runs the frozen
+requirements of each revision and ends with one line ``N passed, N failed``. The exit code is 0 only when every
+required scenario of every revision passed. Not a test of its own: what passes is what the suite says passes.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HERE = Path(__file__).resolve().parent
+CONFIG = HERE / "hub.yaml"
+SUITE = HERE / "node_modules" / "@modelcontextprotocol" / "conformance"
+REVISIONS = ("2025-11-25", "2026-07-28")
+START_SECONDS = 60.0
+RUN_SECONDS = 900.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one scenario came to: the messages of its failed and its merely warned checks."""
+
+    failures: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    ran: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether it ran and no check failed."""
+        return self.ran and not self.failures
+
+
+def node() -> str:
+    """The Node that the lock pins, or the machine's where the lock has none for it; exits when there is neither."""
+    pinned = HERE / "node_modules" / ".bin" / "node"
+    found = str(pinned) if pinned.exists() else shutil.which("node")
+    if found is None:
+        sys.exit("conformance: no Node for this machine. Install Node 22 or newer, then run this again.")
+    return found
+
+
+def install() -> None:
+    """Install the suite where it is not there as pinned; exits with npm's own words when that fails."""
+    lock = (HERE / "package-lock.json").read_text()
+    stamp = HERE / "node_modules" / ".installed-lock.json"
+    if stamp.exists() and stamp.read_text() == lock:
+        return
+    npm = shutil.which("npm")
+    if npm is None:
+        sys.exit("conformance: npm is needed to install the suite. Install npm, then run this again.")
+    done = subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=HERE, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        sys.exit(f"conformance: npm ci failed in {HERE.name} (exit {done.returncode}).")
+    stamp.write_text(lock)
+
+
+def settings() -> tuple[str, int]:
+    """The hub's public URL and port, as hub.yaml has them."""
+    config = yaml.safe_load(CONFIG.read_text())
+    return str(config["public_url"]), int(config["listen"]["port"])
+
+
+def answers(url: str) -> bool:
+    """Whether ``url`` answers 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@contextmanager
+def hub(data: Path) -> Iterator[str]:
+    """A running hub on hub.yaml with ``data`` as its data folder; yields its MCP URL.
+
+    Exits with the hub's own output when it does not answer within ``START_SECONDS``.
+    """
+    origin, port = settings()
+    health = f"http://127.0.0.1:{port}/healthz"
+    if answers(health):
+        sys.exit(f"conformance: something else answers on port {port} already; stop it first.")
+    log = data / "hub.log"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("HUB_")}
+    environment["HUB_DATA_DIR"] = str(data)
+    command = [sys.executable, "-m", "hub", "serve", "--config", str(CONFIG)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=HERE, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not answers(health):
+            if process.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"conformance: the hub did not start.\n{log.read_text(errors='replace')[-4000:]}")
+            time.sleep(0.1)
+        yield f"{origin}/mcp"
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def requirements(revision: str) -> tuple[list[str], dict[str, str]]:
+    """The scenarios that a revision requires of a server, and those run beside them with the reason why."""
+    held: Mapping[str, Any] = yaml.safe_load((SUITE / "requirements" / f"{revision}.yaml").read_text())
+    beside = {str(entry["scenario"]): str(entry["reason"]) for entry in held["not_scored"] if entry["leg"] == "server"}
+    return [str(name) for name in held["server"]], beside
+
+
+def read(folder: Path, names: Sequence[str]) -> dict[str, Outcome]:
+    """The outcome of each scenario from the result folders the suite wrote (``server-<scenario>-<time>``)."""
+    outcomes = {name: Outcome() for name in names}
+    for file in sorted(folder.glob("**/checks.json")):
+        label = str(file.parent.relative_to(folder)).removeprefix("server-")
+        name = max((name for name in names if label.startswith(name)), key=len, default=None)
+        if name is None:
+            continue
+        outcome = outcomes[name]
+        outcome.ran = True
+        for check in json.loads(file.read_text()):
+            message = f"{check.get('id')}: {check.get('errorMessage') or check.get('description')}"
+            if check.get("status") == "FAILURE":
+                outcome.failures.append(message)
+            elif check.get("status") == "WARNING":
+                outcome.warnings.append(message)
+    return outcomes
+
+
+def suite(url: str, results: Path, arguments: Sequence[str]) -> tuple[int, str]:
+    """Run the suite's server command; its exit code and what it printed."""
+    command = [node(), str(SUITE / "dist" / "index.js"), "server", "--url", url, "-o", str(results), *arguments]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=RUN_SECONDS, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def report(revision: str, names: Sequence[str], outcomes: Mapping[str, Outcome], reasons: Mapping[str, str]) -> int:
+    """Print how a revision went; the number of required scenarios that did not pass."""
+    failed = [name for name in names if not outcomes[name].passed]
+    print(f"\n{revision}: {len(names) - len(failed)} of {len(names)} required scenarios passed")
+    for name in failed:
+        print(f"  failed   {name}")
+        for message in outcomes[name].failures or ["it did not run"]:
+            print(f"             {message}")
+    for name in names:
+        for message in outcomes[name].warnings:
+            print(f"  warning  {name}: {message}")
+    for name, reason in reasons.items():
+        if not outcomes[name].passed:
+            print(f"  not scored ({reason}), does not pass: {name}")
+            for message in outcomes[name].failures[:3]:
+                print(f"             {message}")
+    passing = [name for name in reasons if outcomes[name].passed]
+    if passing:
+        print(f"  not scored, passes: {', '.join(passing)}")
+    return len(failed)
+
+
+def main() -> int:
+    """Run what the arguments ask for; 0 when every required scenario passed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("revisions", nargs="*", default=list(REVISIONS), metavar="REVISION")
+    parser.add_argument("--scenario", help="run one scenario only and print what the suite says of it")
+    chosen = parser.parse_args()
+    install()
+    passed = failed = 0
+    broken = False
+    with tempfile.TemporaryDirectory(prefix="hub-conformance-") as temporary, hub(Path(temporary)) as url:
+        for revision in chosen.revisions:
+            if chosen.scenario:
+                told = ["--scenario", chosen.scenario, "--spec-version", revision]
+                code, output = suite(url, Path(temporary) / f"results-{revision}", told)
+                print(output)
+                failed += code != 0
+                passed += code == 0
+                continue
+            required, beside = requirements(revision)
+            results = Path(temporary) / f"results-{revision}"
+            code, output = suite(url, results, ["--requirements", revision])
+            outcomes = read(results, [*required, *beside])
+            lost = report(revision, required, outcomes, beside)
+            failed += lost
+            passed += len(required) - lost
+            if code != 0 and not lost:
+                broken = True
+                print(f"  the suite itself ended with exit code {code}:\n{output[-4000:]}")
+    print(f"\n{passed} passed, {failed} failed", flush=True)
+    return 1 if failed or broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""What every test runs under: with ``HUB_CI=1`` a test that does not run is a failure.
+
+A skip (or an expected failure) is allowed there only when tests/skips.txt lists it, one per line:
+
+    tests/store/test_x.py::test_name -- the reason
+
+``*`` stands for any part of the name. Not a place for fixtures: those stand in their own room's tests.
+"""
+
+import os
+from collections.abc import Generator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+LIST = Path(__file__).with_name("skips.txt")
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+def allowed_skips(text: str) -> dict[str, str]:
+    """The listed tests and their reasons; raises ``pytest.UsageError`` for a line without a reason."""
+    allowed: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, separator, reason = line.partition(" -- ")
+        if not separator or not reason.strip():
+            raise pytest.UsageError(f"{LIST.name}, line {number}: write 'test -- reason', found {line!r}")
+        allowed[name.strip()] = reason.strip()
+    return allowed
+
+
+def strict() -> bool:
+    """Whether skips are failures here."""
+    return os.environ.get("HUB_CI") == "1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the list once, so that a bad line stops the run at its start."""
+    if strict():
+        config.stash[ALLOWED] = allowed_skips(LIST.read_text() if LIST.exists() else "")
+
+
+ALLOWED: pytest.StashKey[dict[str, str]] = pytest.StashKey()
+
+
+def judged(report: Report, config: pytest.Config) -> Report:
+    """The report, turned into a failure when it tells of a skip that is not listed."""
+    if not strict() or report.outcome != "skipped":
+        return report
+    if any(fnmatchcase(report.nodeid, name.replace("[", "[[]")) for name in config.stash[ALLOWED]):
+        return report
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else getattr(report, "wasxfail", "")
+    report.outcome = "failed"
+    if hasattr(report, "wasxfail"):
+        del report.wasxfail
+    rule = f"With HUB_CI=1 a skip must be listed in tests/{LIST.name}."
+    report.longrepr = f"{report.nodeid} did not run: {reason}\n{rule}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Judge a test that skipped itself or was marked."""
+    report = yield
+    return judged(report, item.config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Judge a module that skipped itself whole."""
+    report = yield
+    return judged(report, collector.config)
