@@ -33,8 +33,8 @@ from hub.web.health import Health
 
 SERVER_INFO = {"name": "connector-hub", "title": "Connector hub", "version": __version__}
 
-CLOSING_SECONDS = 10.0
-"""How long calls in flight may take to end when the hub stops."""
+CLOSING_SECONDS = 2.0
+"""How long connections may take to close after the calls in flight have ended (``Limits.grace``)."""
 
 _log = observe.log("app")
 
@@ -157,15 +157,32 @@ def application(hub: Hub) -> web.Application:
     return app
 
 
+def run(config: Config) -> None:
+    """Run the hub until SIGTERM or SIGINT, whatever its connectors do. Raises ``ConfigError`` when it cannot start.
+
+    A connector's own tasks and callbacks may call ``sys.exit``, which ends the event loop's run; it is taken up again.
+    """
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        serving = loop.create_task(serve(config), name="serve")
+        while True:
+            try:
+                return loop.run_until_complete(serving)
+            except (SystemExit, KeyboardInterrupt) as wrong:
+                if serving.done():
+                    raise
+                _log.error("something in the hub tried to end it; it goes on", exc_info=wrong)
+
+
 async def serve(config: Config) -> None:
     """Run the hub until SIGTERM or SIGINT. Raises ``ConfigError`` when it cannot start."""
+    stopped = _stop_signal()
     hub = await Hub.start(config)
     try:
         runner = web.AppRunner(
             application(hub), access_log=None, handler_cancellation=True, shutdown_timeout=CLOSING_SECONDS
         )
         await runner.setup()
-        stopped = _stop_signal()
         try:
             await _listen(runner, config)
             for loaded in hub.registry.catalog.connectors.values():

@@ -27,6 +27,10 @@ _IN_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b(bearer|basic|dpop)\s+[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {BLACK}"),
     (re.compile(r"\bhub_[A-Za-z0-9_-]{24,}"), f"hub_{BLACK}"),
     (re.compile(r"\b(?=eyJ)[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), BLACK),
+    (
+        re.compile(r"(?i)\b((?:password|passwd|secret|token|api_?key)\s*[=:]\s*)[^\s&,;'\"]{4,}"),
+        rf"\1{BLACK}",
+    ),
     (re.compile(r"(?<=://)[^/\s@'\"]*:[^/\s@'\"]*(?=@)"), BLACK),
     (
         re.compile(

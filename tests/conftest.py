@@ -1,4 +1,4 @@
-"""What every test runs under: with ``HUB_CI=1`` a test that does not run is a failure.
+"""What every test runs under: with ``HUB_CI=1`` a test that does not run is a failure; no test's log outlives it.
 
 A skip (or an expected failure) is allowed there only when tests/skips.txt lists it, one per line:
 
@@ -7,6 +7,7 @@ A skip (or an expected failure) is allowed there only when tests/skips.txt lists
 ``*`` stands for any part of the name. Not a place for fixtures: those stand in their own room's tests.
 """
 
+import logging
 import os
 from collections.abc import Generator
 from fnmatch import fnmatchcase
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import structlog
 
 LIST = Path(__file__).with_name("skips.txt")
 
@@ -76,3 +78,15 @@ def pytest_make_collect_report(
     """Judge a module that skipped itself whole."""
     report = yield
     return judged(report, collector.config)
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Generator[None, None, None]:
+    """A test that sends the hub's log to a stream of its own leaves none of it to the next one."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+        root.handlers[:] = handlers
+        root.setLevel(level)

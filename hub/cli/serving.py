@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from hub.app import serve as serve_hub
-from hub.cli.options import ConfigFile, run, settings
+from hub import observe
+from hub.app import run as run_hub
+from hub.cli.options import ConfigFile, settings
 
 
 def serve(
@@ -22,4 +23,5 @@ def serve(
     overrides = {} if host is None else {"HUB_LISTEN__HOST": host}
     if port is not None:
         overrides["HUB_LISTEN__PORT"] = str(port)
-    run(serve_hub(settings(config, overrides)), level=logging.INFO)
+    observe.setup(level=logging.INFO)
+    run_hub(settings(config, overrides))

@@ -3,6 +3,7 @@
 Nothing is decided here: authorization, audit and answers are the gateway's.
 """
 
+import asyncio
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -123,13 +124,20 @@ class Runs:
             if run.threaded:
                 return await self._threads.run(connector.name, partial(run.call, **given))
             return await run.call(**given)
-        except AskPending:
+        except (AskPending, Exception):
             raise
+        except asyncio.CancelledError as wrong:
+            running = asyncio.current_task()
+            if running is not None and running.cancelling():
+                raise
+            raise RuntimeError("the tool cancelled itself") from wrong
         except (SystemExit, KeyboardInterrupt, GeneratorExit) as wrong:
             # Left alone, these would end the event loop, and every other call with it.
             raise ToolExit(
                 f"The tool tried to end the hub ({type(wrong).__name__}); only this call was ended."
             ) from wrong
+        except BaseException as wrong:
+            raise RuntimeError("the tool raised what is no exception") from wrong
 
     def _ground(self, connector: CompiledConnector) -> Ground:
         if connector.provider is not None:

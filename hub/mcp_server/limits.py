@@ -28,8 +28,8 @@ class Limits:
     keepalive: float = 15.0
     deadline: float = 240.0
     question: float = 180.0
-    grace: float = 10.0
-    unwind: float = 5.0
+    grace: float = 6.0
+    unwind: float = 1.0
     poll: float = 0.5
     recheck: float = 1.0
     stall: float = 30.0

@@ -21,6 +21,9 @@ from hub.sdk.response import Reading, decode, verify
 
 _PAGED = ("cursor", "limit")
 
+_URL_CHARACTERS = "%:/?#[]@!$&'()*+,;=~"
+"""What stays as it is in a URL that may hold more than ASCII (RFC 3986, section 2.2)."""
+
 
 class CursorSeal(Protocol):
     """Makes cursors that hold a URL opaque and tamper-proof, bound to the user and the tool."""
@@ -192,6 +195,7 @@ class Http:
         items = found if isinstance(found, list) else []
         following = paging.following(reply, data, items, cursor, limit)
         if following is not None and paging.style == "link":
+            following = quote(following, safe=_URL_CHARACTERS)
             if not self.reach.allows(following):
                 raise ToolError("The app's link to the next page leads outside the hosts this connector may reach.")
             following = self.cursors.wrap(following)

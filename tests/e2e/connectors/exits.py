@@ -1,0 +1,5 @@
+"""A connector whose import ends the program."""
+
+import sys
+
+sys.exit("this connector ends the program")

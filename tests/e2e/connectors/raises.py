@@ -1,0 +1,3 @@
+"""A connector whose import raises."""
+
+raise RuntimeError("this connector cannot be imported")

@@ -1,0 +1,234 @@
+"""Real programs for the tests: the hub, Jupyter Server and Prometheus, each as a process of its own on loopback.
+
+Each listens on a port the system picks and tells it in a line of its output; that line is waited for, never a time.
+Not a mock of anything, and no test.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CONNECTORS = Path(__file__).resolve().parent / "connectors"
+START_SECONDS = 90.0
+STOP_SECONDS = 20.0
+
+
+class Program:
+    """One running program; what it writes to either output is kept, line by line."""
+
+    def __init__(self, command: Sequence[str | Path], *, cwd: Path, environment: Mapping[str, str]) -> None:
+        self._name = Path(command[0]).name
+        self._lines: list[str] = []
+        self._told = threading.Condition()
+        self._ended = False
+        self._process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=cwd,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        self._reader = threading.Thread(target=self._read, name=f"output of {self._name}", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    @property
+    def output(self) -> str:
+        """What it has written so far."""
+        with self._told:
+            return "\n".join(self._lines)
+
+    def wait_for(self, pattern: str, seconds: float = START_SECONDS, start: int = 0) -> re.Match[str]:
+        """The first line from ``start`` on that holds ``pattern``; fails the test when none is written in time."""
+        found: list[re.Match[str]] = []
+
+        def seen() -> bool:
+            found.extend(match for line in self._lines[start:] if (match := re.search(pattern, line)))
+            return bool(found) or self._ended
+
+        with self._told:
+            self._told.wait_for(seen, seconds)
+        if not found:
+            pytest.fail(f"{self._name} wrote no line with {pattern!r}; it wrote:\n{self.output[-4000:]}")
+        return found[0]
+
+    def stop(self) -> int:
+        """End it as an operator would, by force where it does not follow; its exit code."""
+        self._process.terminate()
+        try:
+            code = self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        self._reader.join(STOP_SECONDS)
+        return code
+
+    def _read(self) -> None:
+        if self._process.stdout is None:
+            return
+        with self._process.stdout as lines:
+            for line in lines:
+                with self._told:
+                    self._lines.append(line.rstrip("\n"))
+                    self._told.notify_all()
+        with self._told:
+            self._ended = True
+            self._told.notify_all()
+
+
+def environment(home: Path) -> dict[str, str]:
+    """This process's environment without the hub's variables, with ``home`` as home folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HUB_", "JUPYTER", "XDG_"))}
+    return {**kept, "HOME": str(home), "NO_COLOR": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class RunningHub:
+    """A hub that serves ``url`` (its MCP endpoint), with its config file and a folder whose connectors it watches."""
+
+    program: Program
+    url: str
+    config: Path
+    dropped: Path
+
+    def command(self, *arguments: str) -> str:
+        """What ``hub ARGUMENTS`` prints on this hub's data; fails the test with its error when it ends with one."""
+        return command(self.config, *arguments)
+
+    def token(self, user: str, *options: str) -> str:
+        """A token of ``user``, who is added first."""
+        self.command("user", "add", user)
+        return self.command("token", "create", "--user", user, *options).strip()
+
+
+def command(config: Path, *arguments: str) -> str:
+    """What ``hub ARGUMENTS --config CONFIG`` prints; fails the test with its error when it ends with one."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hub", *arguments, "--config", str(config)],
+        cwd=ROOT,
+        env=environment(config.parent),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        pytest.fail(f"hub {' '.join(arguments)} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return done.stdout
+
+
+@contextmanager
+def running_hub(folder: Path, settings: Mapping[str, Any] | None = None) -> Iterator[RunningHub]:
+    """``hub serve`` with its data under ``folder``, the shipped connectors, those of these tests, and a folder to drop
+    further ones into. ``settings`` are laid over the configuration, section by section."""
+    dropped = folder / "dropped"
+    dropped.mkdir(parents=True)
+    held: dict[str, dict[str, Any]] = {"connectors": {"paths": [str(CONNECTORS), str(dropped)]}}
+    for section, values in (settings or {}).items():
+        held[section] = {**held.get(section, {}), **values}
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump({"listen": {"port": 0}, "data_dir": "data", **held}), "utf-8")
+    program = Program(
+        [sys.executable, "-m", "hub", "serve", "--config", config], cwd=ROOT, environment=environment(folder)
+    )
+    try:
+        ready = json.loads(program.wait_for(r"the hub is ready").string)
+        yield RunningHub(program, f"http://{ready['listening'][0]}/mcp", config, dropped)
+    finally:
+        program.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class RunningProgram:
+    """A third party's program at ``address`` (host:port), with the ``folder`` it works in."""
+
+    program: Program
+    address: str
+    folder: Path
+
+
+@contextmanager
+def running_jupyter(folder: Path) -> Iterator[RunningProgram]:
+    """A Jupyter Server on an empty root folder, without sign-in; skips where ``make programs`` was not run."""
+    server = ROOT / ".cache" / "jupyter" / "bin" / "jupyter-server"
+    if not server.exists():
+        pytest.skip("Jupyter Server is not installed: make programs")
+    root = folder / "root"
+    root.mkdir(parents=True)
+    options = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": 0,
+        "ServerApp.root_dir": root,
+        "ServerApp.open_browser": False,
+        "ServerApp.allow_root": True,
+        "ServerApp.disable_check_xsrf": True,
+        "IdentityProvider.token": "",
+        "FileContentsManager.delete_to_trash": False,
+    }
+    program = Program(
+        [server, *(f"--{name}={value}" for name, value in options.items())], cwd=root, environment=environment(folder)
+    )
+    try:
+        address = program.wait_for(r"http://(127\.0\.0\.1:[1-9][0-9]*)/").group(1)
+        yield RunningProgram(program, address, root)
+    finally:
+        program.stop()
+
+
+@contextmanager
+def running_prometheus(folder: Path) -> Iterator[RunningProgram]:
+    """A Prometheus that scrapes itself and one target that is down; skips where it is not installed."""
+    server = shutil.which("prometheus")
+    if server is None:
+        pytest.skip("prometheus is not on PATH: install the system's package")
+    folder.mkdir(parents=True)
+    targets = folder / "targets.json"
+    targets.write_text("[]", "utf-8")
+    # Its own port is known only once it runs; it watches the file of targets.
+    config = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": ["rules.yml"],
+        "scrape_configs": [
+            {"job_name": "itself", "file_sd_configs": [{"files": ["targets.json"], "refresh_interval": "1s"}]},
+            {"job_name": "nothing", "static_configs": [{"targets": ["127.0.0.1:1"]}]},
+        ],
+    }
+    rule = {"alert": "TargetDown", "expr": "up == 0", "labels": {"severity": "page"}}
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config), "utf-8")
+    (folder / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "hub", "rules": [rule]}]}), "utf-8")
+    options = ("--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address=127.0.0.1:0")
+    program = Program([server, *options], cwd=folder, environment=environment(folder))
+    try:
+        address = program.wait_for(r"Listening on.*address=(127\.0\.0\.1:[1-9][0-9]*)").group(1)
+        replaced = targets.with_suffix(".new")
+        replaced.write_text(json.dumps([{"targets": [address]}]), "utf-8")
+        replaced.replace(targets)
+        yield RunningProgram(program, address, folder)
+    finally:
+        program.stop()
