@@ -14,13 +14,18 @@ FASTMCP := .cache/fastmcp/.installed-$(shell cat tests/interop/fastmcp.lock | ck
 PACKAGES := $(wildcard tests/interop/package-lock.json)
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help install serve test lint types check conformance programs docker lock clean
+.PHONY: help install serve test lint types check conformance bench scale crowd soak fuzz programs docker lock clean
 
 help:
 	@echo "make serve        the hub on this machine (make serve ARGS='--port 9000')"
 	@echo "make test         the tests (make test ARGS='-k name')"
 	@echo "make check        lint, format, types and tests: what a change must pass"
 	@echo "make conformance  the protocol's conformance suite against the hub (needs npm)"
+	@echo "make bench        what the hub adds to a plain aiohttp handler, in one table (make bench ARGS=--quick)"
+	@echo "make scale        200 connectors with 4,000 tools: how soon the hub is ready, how much it takes"
+	@echo "make crowd        1,000 calls in flight, 5,000 idle streams"
+	@echo "make soak         mixed load at 80 % of what the hub can (make soak DURATION=1800)"
+	@echo "make fuzz         10,000 made-up requests for each door (make fuzz REQUESTS=1000)"
 	@echo "make programs     the third-party programs that some tests talk to"
 	@echo "make docker       builds the image, measures it and tests it as it runs"
 	@echo "make lock         the lock files, after a change to pyproject.toml"
@@ -60,6 +65,26 @@ check: lint types
 
 conformance: $(STAMP)
 	$(BIN)/python tests/conformance/run.py $(ARGS)
+	$(BIN)/python -m tests.conformance.authorization
+
+# Needs Node and FastMCP as make programs installs them; without FastMCP its rows are left out.
+bench: $(STAMP)
+	$(BIN)/python bench/run.py $(ARGS)
+
+scale: $(STAMP)
+	$(BIN)/python bench/scale.py $(ARGS)
+
+# Both need Node, as make programs installs it, for the app behind the hub.
+crowd: $(STAMP)
+	$(BIN)/python bench/crowd.py $(ARGS)
+
+DURATION ?= 180
+soak: $(STAMP)
+	$(BIN)/python bench/soak.py --duration $(DURATION) $(ARGS)
+
+REQUESTS ?= 10000
+fuzz: $(STAMP)
+	HUB_FUZZ=$(REQUESTS) $(BIN)/python -m pytest tests/fuzz $(ARGS)
 
 # Tests that need one of these skip without it; HUB_CI=1 turns such a skip into a failure (tests/skips.txt).
 programs: $(JUPYTER) $(FASTMCP) $(patsubst %/package-lock.json,%/node_modules/.installed,$(PACKAGES))

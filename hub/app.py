@@ -5,36 +5,55 @@ Nothing is decided here. ``Hub`` is the running program without its socket, as t
 """
 
 import asyncio
+import gc
 import signal
 import socket
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from hub import __version__, observe
 from hub.clock import Clock, SystemClock
-from hub.config import Config
+from hub.config import Config, LimitsConfig, OidcConfig
 from hub.errors import ConfigError
 from hub.gateway import Gateway
-from hub.identity import Caller, Identity, local_caller
-from hub.identity.enrolment import Enrolment
-from hub.mcp_server import McpServer
+from hub.gateway.admission import Admission, Room
+from hub.identity import Caller, Identity, local_caller, profiles_of
+from hub.identity.identity import Origin
+from hub.identity.oauth.documents import MAX_BYTES
+from hub.identity.oauth.server import AuthorizationServer
+from hub.identity.people import People
+from hub.identity.people.openid import OpenIdSettings
+from hub.mcp_server import DOOR, Limits, McpServer
 from hub.observe import Metrics
-from hub.registry import Registry, places_of
+from hub.registry import Registry, Shelf, places_of
 from hub.seal import KeyRing
 from hub.store import Store, StoreUnavailable
 from hub.upstream.places import Network
 from hub.upstream.transport import AioTransport, Transport
 from hub.upstream.upstream import Upstream
 from hub.web import Site
+from hub.web.client_address import client_address, trust
+from hub.web.connections import Patience, Port, open_files
 from hub.web.health import Health
+from hub.web.oauth import add_oauth, new_clients, resource_routes
+from hub.web.people.routes import people_routes
+from hub.web.people.session import open_door, origin_of
 
 SERVER_INFO = {"name": "connector-hub", "title": "Connector hub", "version": __version__}
 
 CLOSING_SECONDS = 2.0
 """How long connections may take to close after the calls in flight have ended (``Limits.grace``)."""
+
+LOOK_SECONDS = 0.05
+"""How often it is looked how late the event loop is."""
+
+YOUNG = 20_000
+"""New objects after which the garbage collector looks through them. Python's own number of some hundreds is reached by
+a few calls under way, which are then gone through again and again, and for nothing: they hold no cycles."""
 
 _log = observe.log("app")
 
@@ -48,6 +67,8 @@ class Hub:
     ring: KeyRing
     store: Store
     identity: Identity
+    people: People
+    oauth: AuthorizationServer
     upstream: Upstream
     registry: Registry
     gateway: Gateway
@@ -66,19 +87,55 @@ class Hub:
             store = Store.open(config.store_url, clock)
             stack.push_async_callback(store.close)
             await store.migrate()
-            identity = Identity(store, clock)
+            profiles = profiles_of(config.profiles)
+            identity = Identity(store, clock, public_url=config.public_url, profiles=profiles)
+            papers = transport
             if transport is None:
                 network = config.network
-                real = AioTransport(Network(network.allow_private, network.ca_file, network.proxy), clock=clock)
+                real = AioTransport(
+                    Network(network.allow_private, network.ca_file, network.proxy),
+                    clock=clock,
+                    connections=config.limits.upstream_connections,
+                    connections_per_host=config.limits.upstream_connections_per_host,
+                )
                 stack.push_async_callback(real.close)
                 await real.open()
                 transport = real
+                # Small answers of public places only, whatever connectors may reach.
+                papers = AioTransport(
+                    Network({}, network.ca_file, network.proxy),
+                    clock=clock,
+                    max_body=MAX_BYTES,
+                    connections=16,
+                    connections_per_host=2,
+                )
+                stack.push_async_callback(papers.close)
+                await papers.open()
             upstream = Upstream(transport, clock)
+            people = People(
+                store,
+                ring,
+                clock,
+                public_url=config.public_url,
+                origin=origin_of(config.public_url),
+                openid={name: _openid(one) for name, one in config.oidc.items()},
+                send=upstream.send,
+            )
+            oauth = AuthorizationServer.of(
+                store,
+                ring,
+                clock,
+                papers or transport,
+                public_url=config.public_url,
+                profiles=profiles,
+                config=config.clients,
+            )
             registry = Registry(
                 places_of(config.connectors, config.data_dir),
                 clock=clock,
                 disabled=config.connectors.disabled,
                 unprefixed=config.connectors.unprefixed,
+                shelf=Shelf(config.data_dir / "cache" / "connectors", ring),
             )
             metrics = Metrics()
             gateway = Gateway(
@@ -89,10 +146,13 @@ class Hub:
                 clock=clock,
                 settings=config.connectors.settings,
                 measures=metrics,
+                store=store,
+                admission=Admission(_room(config.limits)),
             )
             registry.on_change(gateway.catalog_changed)
             await registry.load()
-            return cls(config, clock, ring, store, identity, upstream, registry, gateway, metrics, stack.pop_all())
+            kept = stack.pop_all()
+            return cls(config, clock, ring, store, identity, people, oauth, upstream, registry, gateway, metrics, kept)
         raise AssertionError("unreachable: the block above returns or raises")
 
     async def close(self) -> None:
@@ -100,13 +160,28 @@ class Hub:
         await self._stack.aclose()
 
     async def caller(self, request: web.Request) -> Caller | None:
-        """Who sends this request: its bearer token's user, or the local user where ``auth.mode`` is none."""
+        """Who sends this request: its bearer token's user at the door it knocks at, or the local user where
+        ``auth.mode`` is none."""
+        door = request.match_info.get(DOOR)
         if self.config.auth.mode == "none":
-            return local_caller()
+            return local_caller(self.oauth.profiles[door] if door is not None else None)
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             return None
-        return await self.identity.authenticate(token.strip())
+        return await self.identity.authenticate(token.strip(), door, partial(_origin, request))
+
+
+def _origin(request: web.Request) -> Origin:
+    return Origin(client_address(request), request.headers.get("User-Agent"))
+
+
+def _openid(one: OidcConfig) -> OpenIdSettings:
+    secret = None if one.client_secret is None else one.client_secret.get_secret_value()
+    return OpenIdSettings(one.title, one.issuer, one.client_id, secret, one.domains, one.just_in_time)
+
+
+def _room(limits: LimitsConfig) -> Room:
+    return Room(limits.calls, limits.calls_per_user, limits.waiting, limits.waiting_seconds)
 
 
 def application(hub: Hub) -> web.Application:
@@ -120,10 +195,21 @@ def application(hub: Hub) -> web.Application:
         clock=hub.clock,
         server_info=SERVER_INFO,
         loopback=hub.config.listen.loopback,
+        limits=Limits(streams=hub.config.limits.streams_per_user),
+        tasks=hub.gateway.tasks,
+        store=hub.store,
+        profiles=list(hub.oauth.profiles),
     )
     mcp.routes(app)
     signs_in = hub.config.auth.mode != "none"
-    Site(hub.store, Enrolment(hub.store), public_url=hub.config.public_url, signs_in=signs_in).routes(app)
+    trust(app, hub.config.network.trusted_proxies)
+    if signs_in:
+        open_door(app, hub.store, hub.config.public_url)
+    Site(public_url=hub.config.public_url, signs_in=signs_in, news=partial(new_clients, hub.store)).routes(app)
+    if signs_in:
+        people_routes(app, hub.people)
+        add_oauth(app, hub.oauth, hub.store, hub.clock)
+    resource_routes(app, hub.config.public_url, hub.oauth.profiles, issuer=signs_in)
 
     async def ready() -> dict[str, Any]:
         states: dict[str, int] = {}
@@ -143,18 +229,33 @@ def application(hub: Hub) -> web.Application:
     Health(ready, hub.metrics, is_admin, hub.config.network.internal).routes(app)
 
     async def background(app: web.Application) -> Any:
-        watching = asyncio.create_task(hub.registry.watch(), name="registry-watch")
+        works = [
+            asyncio.create_task(hub.registry.watch(), name="registry-watch"),
+            asyncio.create_task(_watch_lag(hub.metrics, hub.clock), name="watch-lag"),
+        ]
+        if hub.gateway.tasks is not None:
+            works.append(asyncio.create_task(hub.gateway.tasks.keep(), name="tasks-keep"))
         yield
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        for work in works:
+            work.cancel()
+        await asyncio.wait(works)
 
     async def stop(app: web.Application) -> None:
         await mcp.close()
+        if hub.gateway.tasks is not None:
+            await hub.gateway.tasks.close()
 
     app.cleanup_ctx.append(background)
     app.on_shutdown.append(stop)
     return app
+
+
+async def _watch_lag(metrics: Metrics, clock: Clock) -> None:
+    """Measure how late the event loop is, until cancelled."""
+    while True:
+        begun = clock.monotonic()
+        await clock.sleep(LOOK_SECONDS)
+        metrics.lagged(max(0.0, clock.monotonic() - begun - LOOK_SECONDS))
 
 
 def run(config: Config) -> None:
@@ -177,7 +278,14 @@ def run(config: Config) -> None:
 async def serve(config: Config) -> None:
     """Run the hub until SIGTERM or SIGINT. Raises ``ConfigError`` when it cannot start."""
     stopped = _stop_signal()
-    hub = await Hub.start(config)
+    # What is loaded lives as long as the hub; going through it again and again would only hold up the calls.
+    gc.disable()
+    try:
+        hub = await Hub.start(config)
+    finally:
+        gc.enable()
+    gc.freeze()
+    gc.set_threshold(YOUNG)
     try:
         runner = web.AppRunner(
             application(hub), access_log=None, handler_cancellation=True, shutdown_timeout=CLOSING_SECONDS
@@ -185,6 +293,12 @@ async def serve(config: Config) -> None:
         await runner.setup()
         try:
             await _listen(runner, config)
+            if config.auth.mode != "none" and (secret := await hub.people.first_link()) is not None:
+                # The one secret that is ever logged: whoever reads this log runs the hub, and it works once.
+                _log.warning(
+                    "there is no user yet; the first admin begins at this link, which works once within three days",
+                    link=f"{config.public_url}/setup/{secret}",
+                )
             for loaded in hub.registry.catalog.connectors.values():
                 if loaded.state in ("set_aside", "stale"):
                     _log.warning(
@@ -208,12 +322,27 @@ async def serve(config: Config) -> None:
 async def _listen(runner: web.AppRunner, config: Config) -> None:
     host, port = config.listen.host, config.listen.port
     try:
-        await web.TCPSite(runner, host, port).start()
+        await Port(runner, host, port, Patience(most=_connections(config.limits))).start()
     except (OSError, socket.gaierror) as wrong:
         raise ConfigError(
             f"listen: {host}:{port} cannot be listened on ({wrong.strerror or wrong}). Is another hub running? "
             "Set listen.port, or HUB_LISTEN__PORT, to a free port."
         ) from None
+
+
+def _connections(limits: LimitsConfig) -> int:
+    """How many connections there can be, with the open files the system lets this process have."""
+    wanted = limits.connections + limits.upstream_connections
+    missing = wanted - open_files(wanted)
+    if not missing:
+        return limits.connections
+    most = max(1, limits.connections - missing)
+    _log.warning(
+        "the system allows fewer open files than limits.connections needs; raise its limit (ulimit -n, LimitNOFILE)",
+        connections=most,
+        wanted=limits.connections,
+    )
+    return most
 
 
 def _stop_signal() -> asyncio.Event:

@@ -1,4 +1,5 @@
-"""Time, passed in: nothing in the hub reads the wall clock or sleeps except through a ``Clock``.
+"""Time, passed in: nothing in the hub reads the wall clock or sleeps except through a ``Clock``; and ``Alarms``, the
+deadlines of many calls on one timer of the event loop.
 
 Not a scheduler: periodic work lives with the part that needs it.
 """
@@ -6,6 +7,7 @@ Not a scheduler: periodic work lives with the part that needs it.
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
+from types import TracebackType
 from typing import Protocol
 
 
@@ -71,3 +73,101 @@ class FixedClock:
         """Move the clock ``seconds`` forward."""
         self._at += timedelta(seconds=seconds)
         self._monotonic += seconds
+
+
+STEP = 0.05
+"""Seconds by which an alarm may ring late; a whole second where it is set for more than ten."""
+
+
+class Sleeper(Protocol):
+    """What an alarm wakes."""
+
+    def wake(self) -> None:
+        """It is time. Raises nothing."""
+        ...
+
+
+class Alarms:
+    """Alarms that are nearly always taken back before they ring: the deadlines of calls.
+
+    A timer of the loop for each would cost more than what it guards. Here those of one step share a set, and one timer
+    serves all sets; it runs only while there are any. Belongs to the loop it is used in.
+    """
+
+    __slots__ = ("_due", "_next", "_timer")
+
+    def __init__(self) -> None:
+        self._due: dict[int, set[Sleeper]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._next = 0
+
+    def set(self, loop: asyncio.AbstractEventLoop, seconds: float, sleeper: Sleeper) -> "set[Sleeper]":
+        """Wake ``sleeper`` in ``seconds``, or a step later. To take it back, discard it from the set this returns."""
+        at = loop.time() + seconds
+        when = int(at / STEP) + 1 if seconds < 10.0 else (int(at) + 1) * _SECOND
+        due = self._due.get(when)
+        if due is None:
+            due = self._due[when] = set()
+            if self._timer is None or when < self._next:
+                self._wind(loop, when)
+        due.add(sleeper)
+        return due
+
+    def within(self, seconds: float) -> "Within":
+        """What ``asyncio.timeout(seconds)`` is, as a plain ``with``: ``TimeoutError`` when the block takes longer."""
+        return Within(self, seconds)
+
+    def _wind(self, loop: asyncio.AbstractEventLoop, when: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._next = when
+        self._timer = loop.call_at(when * STEP, self._ring, loop)
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = self._next
+        self._timer = None
+        for when in [when for when in self._due if when <= now]:
+            due = self._due.pop(when)
+            while due:  # one that wakes may take back others
+                due.pop().wake()
+        # Sets that emptied are dropped here, not when they empty: most fill again at once.
+        for when in [when for when, due in self._due.items() if not due]:
+            del self._due[when]
+        if self._due:
+            self._wind(loop, min(self._due))
+
+
+_SECOND = round(1 / STEP)
+
+
+class Within:
+    """A block of a task that may take so long; see ``Alarms.within``."""
+
+    __slots__ = ("_alarms", "_before", "_due", "_rang", "_seconds", "_task")
+
+    def __init__(self, alarms: Alarms, seconds: float) -> None:
+        self._alarms = alarms
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
+        if task is None:
+            raise RuntimeError("a deadline needs a task")
+        self._rang = False
+        self._task = task
+        self._before = task.cancelling()
+        self._due = self._alarms.set(loop, self._seconds, self)
+
+    def wake(self) -> None:
+        """The time is over."""
+        self._rang = True
+        self._task.cancel()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, wrong: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._due.discard(self)
+        # As asyncio.timeout does: only our own cancellation becomes the timeout, someone else's goes on.
+        if self._rang and self._task.uncancel() <= self._before and kind is asyncio.CancelledError:
+            raise TimeoutError from wrong

@@ -8,6 +8,7 @@
     ├── ConnectionNeeded     the user: an account must be connected or signed in again
     ├── ApprovalNeeded       the user: a call waits for a yes
     ├── ProviderUnavailable  time: try again later
+    │   └── HubBusy          the same, where the hub itself has too much to do
     ├── OperatorNeeded       the operator, while the hub runs
     ├── Refused              the operator or the user's grant: this caller may not do this
     └── ProtocolError        the MCP client: the request itself is wrong
@@ -76,6 +77,10 @@ class ProviderUnavailable(HubError):
     def __init__(self, message: str, *, after: float | None = None) -> None:
         super().__init__(message)
         self.after = after
+
+
+class HubBusy(ProviderUnavailable):
+    """The hub has as many calls under way as it takes, and as many waiting; ``after`` says when to try again."""
 
 
 class OperatorNeeded(HubError):

@@ -7,12 +7,15 @@ written, tracebacks included. Not the audit log (that is the store's) and not wh
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
 from typing import Any, TextIO, cast
 
 import orjson
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 BLACK = "[redacted]"
@@ -133,6 +136,46 @@ def log(name: str) -> FilteringBoundLogger:
     return cast(FilteringBoundLogger, structlog.get_logger(part=name))
 
 
+class _Calls:
+    """Finished calls, added up in plain numbers: each call is counted, and few look."""
+
+    BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 240.0)
+    """Upper bounds in seconds."""
+
+    def __init__(self) -> None:
+        self._outcomes: dict[tuple[str, str], int] = {}
+        self._took: dict[str, list[int]] = {}
+        self._seconds: dict[str, float] = {}
+
+    def add(self, connector: str, outcome: str, seconds: float) -> None:
+        """Count one."""
+        key = (connector, outcome)
+        self._outcomes[key] = self._outcomes.get(key, 0) + 1
+        took = self._took.get(connector)
+        if took is None:
+            took = self._took[connector] = [0] * (len(self.BOUNDS) + 1)
+            self._seconds[connector] = 0.0
+        took[bisect_left(self.BOUNDS, seconds)] += 1
+        self._seconds[connector] += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        """What ``prometheus_client`` asks of a collector."""
+        counts = CounterMetricFamily(
+            "hub_calls", "Calls of tools, by connector and outcome.", labels=("connector", "outcome")
+        )
+        for key, count in self._outcomes.items():
+            counts.add_metric(key, count)
+        yield counts
+        seconds = HistogramMetricFamily(
+            "hub_call_seconds", "How long calls of tools took, in seconds.", labels=("connector",)
+        )
+        bounds = (*(str(bound) for bound in self.BOUNDS), "+Inf")
+        for connector, took in self._took.items():
+            buckets = list(zip(bounds, accumulate(took), strict=True))
+            seconds.add_metric((connector,), buckets, self._seconds[connector])
+        yield seconds
+
+
 class Metrics:
     """The hub's counters, in a registry of their own, so that two hubs in one process do not share them."""
 
@@ -141,21 +184,22 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._calls = Counter(
-            "hub_calls", "Calls of tools, by connector and outcome.", ("connector", "outcome"), registry=self.registry
-        )
-        self._seconds = Histogram(
-            "hub_call_seconds",
-            "How long calls of tools took, in seconds.",
-            ("connector",),
-            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 240.0),
+        self._calls = _Calls()
+        self.registry.register(self._calls)
+        self._lag = Histogram(
+            "hub_loop_lag_seconds",
+            "How much later than asked the event loop took up its work, in seconds.",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
             registry=self.registry,
         )
 
+    def lagged(self, seconds: float) -> None:
+        """Note one look at how late the event loop is."""
+        self._lag.observe(seconds)
+
     def called(self, connector: str, outcome: str, seconds: float) -> None:
         """Count one finished call; ``outcome`` is one of the few words the audit log knows."""
-        self._calls.labels(connector, outcome).inc()
-        self._seconds.labels(connector).observe(seconds)
+        self._calls.add(connector, outcome, seconds)
 
     def exposition(self) -> bytes:
         """All counters as Prometheus reads them."""

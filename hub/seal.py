@@ -11,6 +11,7 @@ plaintext begins with the expiry (8 bytes, IEEE double, epoch seconds, infinity 
 import base64
 import binascii
 import hashlib
+import hmac
 import math
 import os
 import secrets
@@ -98,6 +99,23 @@ class Box:
         return inner[_EXPIRY.size :]
 
 
+class KeyedHash:
+    """Derives from a text another that nobody without the keys can (HMAC-SHA256, RFC 2104). Made by
+    ``KeyRing.keyed``."""
+
+    def __init__(self, purpose: str, keys: Sequence[bytes]) -> None:
+        self._keys = [_derive(key, b"hub keyed hash v1 " + purpose.encode()) for key in keys]
+
+    def of(self, text: str) -> str:
+        """What follows from ``text`` with the newest key: 43 url-safe characters."""
+        return self.all(text)[0]
+
+    def all(self, text: str) -> list[str]:
+        """The same with every key, newest first: what was derived before the keys were changed is among them."""
+        made = (hmac.digest(key, text.encode(), "sha256") for key in self._keys)
+        return [base64.urlsafe_b64encode(one).rstrip(b"=").decode() for one in made]
+
+
 class KeyRing:
     """The hub's keys, newest first: the newest seals, all open."""
 
@@ -111,6 +129,10 @@ class KeyRing:
     def box(self, purpose: str) -> Box:
         """The box for ``purpose``; what one purpose sealed no other opens."""
         return Box(purpose, self._keys, self._random)
+
+    def keyed(self, purpose: str) -> KeyedHash:
+        """The keyed hash for ``purpose``; that of another gives other texts."""
+        return KeyedHash(purpose, self._keys)
 
     @classmethod
     def open(cls, data_dir: Path, random: Callable[[int], bytes] = os.urandom) -> "KeyRing":

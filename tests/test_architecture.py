@@ -140,7 +140,9 @@ def breaches_of_places(room: str, found: list[Import]) -> list[str]:
                 place = ", ".join(sorted(rooms)) or "nowhere"
                 wrong.append(f"line {one.line}: {one.full} in {room}; its place: {place}")
         if one.module.split(".")[0] == "aiohttp":
-            server_side = one.full.startswith(("aiohttp.web", "aiohttp.hdrs", "aiohttp.typedefs", "aiohttp.http"))
+            server_side = one.full.startswith(
+                ("aiohttp.web", "aiohttp.hdrs", "aiohttp.typedefs", "aiohttp.http", "aiohttp.abc", "aiohttp.helpers")
+            ) or one.full in ("aiohttp.HttpVersion10", "aiohttp.HttpVersion11")
             if server_side and room not in WEB_ROOMS | {"upstream"}:
                 wrong.append(f"line {one.line}: {one.full} in {room}; its place: {', '.join(sorted(WEB_ROOMS))}")
             elif one.full.startswith("aiohttp.web") and room == "upstream":

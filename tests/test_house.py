@@ -37,7 +37,8 @@ def texts() -> list[Path]:
     found = []
     for path in sorted(ROOT.rglob("*")):
         parts = path.relative_to(ROOT).parts
-        made = MADE & set(parts) or any(part.startswith(".") and part != ".ci" for part in parts[:-1])
+        # In a worktree of git, .git is a file.
+        made = {*MADE, ".git"} & set(parts) or any(part.startswith(".") and part != ".ci" for part in parts[:-1])
         if not made and path.is_file() and path.suffix in TEXT:
             found.append(path)
     return found

@@ -10,7 +10,19 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from hub.cli import calling, checking, listing, maintenance, recording, scaffold, schemas, serving, tokens, users
+from hub.cli import (
+    calling,
+    checking,
+    clients,
+    listing,
+    maintenance,
+    recording,
+    scaffold,
+    schemas,
+    serving,
+    tokens,
+    users,
+)
 from hub.cli.options import ConfigFile, given
 from hub.errors import HubError
 
@@ -58,6 +70,7 @@ app.command("list")(listing.list_connectors)
 app.command("call")(calling.call)
 app.add_typer(users.app, name="user")
 app.add_typer(tokens.app, name="token")
+app.add_typer(clients.app, name="client")
 app.command("migrate")(maintenance.migrate)
 app.command("version")(maintenance.version)
 

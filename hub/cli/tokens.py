@@ -28,18 +28,25 @@ def create(
     expires_days: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=36_500, help="It ends after N days.", show_default=False)
     ] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="PROFILE", help="It reaches only what this profile has.", show_default=False)
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Make a token and print it, and nothing else; it cannot be shown again."""
     allowed = _effects(read_only, effects)
+    chosen = settings(config)
+    if profile is not None and profile not in chosen.profiles:
+        known = ", ".join(chosen.profiles) or "none yet; declare them under profiles in the configuration"
+        raise HubError(f"There is no profile {profile!r}. There are: {known}.")
 
     async def work() -> str:
-        async with stored(settings(config)) as store:
+        async with stored(chosen) as store:
             owner = await known_user(store, user)
             if not owner.enabled:
                 raise HubError(f"{owner.name} is disabled. Enable them first: hub user enable {owner.name}")
             ends = None if expires_days is None else SystemClock().now() + timedelta(days=expires_days)
-            _, secret = await store.tokens.create(owner.id, name, allowed, ends)
+            _, secret = await store.tokens.create(owner.id, name, allowed, ends, profile)
             return secret
 
     typer.echo(run(work()))
@@ -114,6 +121,8 @@ def _row(owner: User, token: Token, now: datetime) -> tuple[str, ...]:
     ends = "never ends" if token.expires_at is None else f"ends {token.expires_at:%Y-%m-%d}"
     used = "never used" if token.last_used_at is None else f"used {token.last_used_at:%Y-%m-%d}"
     allowed = ",".join(effect for effect in EFFECTS if effect in token.effects)
+    if token.profile is not None:
+        allowed = f"{token.profile}: {allowed}"
     return token.id, owner.name, token.name, allowed, _state(token, now), ends, used
 
 
@@ -123,6 +132,7 @@ def _told(owner: User, token: Token, now: datetime) -> dict[str, Any]:
         "user": owner.name,
         "name": token.name,
         "effects": [effect for effect in EFFECTS if effect in token.effects],
+        "profile": token.profile,
         "state": _state(token, now),
         "created_at": token.created_at,
         "expires_at": token.expires_at,

@@ -48,7 +48,7 @@ class TracingTransport:
 
 def sent(outgoing: Outgoing) -> str:
     """A request in words: its line, all headers as they travel, its body."""
-    headers = dict(sendable(outgoing.headers))
+    headers = dict(sendable(outgoing.headers).values())
     lines = [f"--> {outgoing.method} {blacken(outgoing.url)}", *_headers(headers)]
     lines += _body(outgoing.body, headers)
     return "\n".join(lines) + "\n"

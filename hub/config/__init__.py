@@ -7,16 +7,33 @@ declarations.
 """
 
 from hub.config.data_dir import claim_data_dir
-from hub.config.model import AuthConfig, Config, ConnectorsConfig, ListenConfig, NetworkConfig, ProviderConfig
+from hub.config.model import (
+    AuthConfig,
+    ClientsConfig,
+    Config,
+    ConnectorsConfig,
+    LimitsConfig,
+    ListenConfig,
+    NetworkConfig,
+    OidcConfig,
+    ProfileConfig,
+    ProviderConfig,
+    RegisteredClientConfig,
+)
 from hub.config.sources import load
 
 __all__ = [
     "AuthConfig",
+    "ClientsConfig",
     "Config",
     "ConnectorsConfig",
+    "LimitsConfig",
     "ListenConfig",
     "NetworkConfig",
+    "OidcConfig",
+    "ProfileConfig",
     "ProviderConfig",
+    "RegisteredClientConfig",
     "claim_data_dir",
     "load",
 ]

@@ -74,6 +74,13 @@ def _place(text: str) -> str:
     return text.lower()
 
 
+def _client_id(text: str) -> str:
+    """An OAuth client id the operator chooses; raises ``ValueError``."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text):
+        raise ValueError("a client id has 1 to 64 characters A-Z, a-z, 0-9, dot, hyphen and underscore")
+    return text
+
+
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -161,6 +168,87 @@ class ProviderConfig(_Section):
     secret_expires: date | None = None
 
 
+class RegisteredClientConfig(_Section):
+    """An OAuth client the operator made known; without ``secret`` a public one."""
+
+    name: str = Field(min_length=1, max_length=200)
+    redirect_uris: tuple[str, ...] = Field(min_length=1)
+    secret: SecretStr | None = None
+
+
+class ClientsConfig(_Section):
+    """Which OAuth clients people may be sent back to."""
+
+    allow: tuple[str, ...] = ("claude.ai", "claude.com", "loopback")
+    registered: Mapping[Annotated[str, AfterValidator(_client_id)], RegisteredClientConfig] = Field(
+        default_factory=dict
+    )
+
+
+class ProfileConfig(_Section):
+    """A named view of the hub: what tokens of it can reach. A list that is not given leaves everything in."""
+
+    title: str | None = None
+    connectors: tuple[ConnectorName, ...] | None = None
+    tools: tuple[str, ...] | None = None
+    effects: tuple[Literal["read", "write", "send", "pay", "destroy"], ...] = Field(
+        default=("read", "write", "send", "pay", "destroy"), min_length=1
+    )
+
+
+def _issuer(text: str) -> str:
+    """An OpenID Connect issuer: an https URL without query (http for one on loopback); raises ``ValueError``."""
+    parts = urlsplit(text)
+    host = parts.hostname or ""
+    near = host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+    known = host and (parts.scheme == "https" or (parts.scheme == "http" and near))
+    if not known or parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("the issuer's https URL is needed, such as https://accounts.google.com")
+    return text
+
+
+def _domain(text: str) -> str:
+    """The domain of e-mail addresses, or ``*`` for all; raises ``ValueError``."""
+    if text != "*" and not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", text.lower()):
+        raise ValueError(f"{text!r} is not a domain such as example.org")
+    return text.lower()
+
+
+class OidcConfig(_Section):
+    """A sign-in elsewhere (OpenID Connect) that people may use instead of a password."""
+
+    issuer: Annotated[str, AfterValidator(_issuer)]
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr | None = None
+    title: str = Field(default="", max_length=60)
+    domains: tuple[Annotated[str, AfterValidator(_domain)], ...] = ()
+    just_in_time: bool = False
+
+    @field_validator("just_in_time")
+    @classmethod
+    def _for_whom(cls, value: bool, info: ValidationInfo) -> bool:
+        """Open registration is never an accident: whom accounts are made for is said."""
+        if value and not info.data.get("domains"):
+            raise ValueError("set domains too: of which e-mail addresses people get an account ('*': of all)")
+        return value
+
+
+class LimitsConfig(_Section):
+    """How much the hub does at once; what exceeds it waits or is told when to try again. Per process.
+
+    The defaults hold 1,000 calls in flight and 5,000 open event streams on a machine with 2 cores and 1 GB.
+    """
+
+    calls: int = Field(default=2000, ge=1)
+    calls_per_user: int = Field(default=100, ge=1)
+    waiting: int = Field(default=1000, ge=0)
+    waiting_seconds: float = Field(default=10.0, ge=0, le=60)
+    streams_per_user: int = Field(default=32, ge=1)
+    connections: int = Field(default=10_000, ge=1)
+    upstream_connections: int = Field(default=2000, ge=1)
+    upstream_connections_per_host: int = Field(default=1000, ge=1)
+
+
 class Config(_Section):
     """All settings of one hub."""
 
@@ -172,6 +260,10 @@ class Config(_Section):
     connectors: ConnectorsConfig = ConnectorsConfig()
     network: NetworkConfig = NetworkConfig()
     providers: Mapping[ConnectorName, ProviderConfig] = Field(default_factory=dict)
+    oidc: Mapping[ConnectorName, OidcConfig] = Field(default_factory=dict)
+    clients: ClientsConfig = ClientsConfig()
+    profiles: Mapping[ConnectorName, ProfileConfig] = Field(default_factory=dict)
+    limits: LimitsConfig = LimitsConfig()
 
     @field_validator("connectors")
     @classmethod

@@ -1,23 +1,56 @@
 """The one function that decides whether a caller may use a thing, in the path of every call.
 
-Lists show only what it allows; calls ask it again. Not authentication: who the caller is was settled before.
+Lists show only what it allows; calls ask it again, and so do reads, prompts, completions, tasks and subscriptions. Not
+authentication: who the caller is, and that they knock at the right door, was settled before.
 """
 
 from hub.errors import Refused
 from hub.identity import Caller
-from hub.sdk.tool import Effect
+from hub.sdk.tool import EFFECTS, Effect
 
 
-def allowed(caller: Caller, effect: Effect) -> bool:
-    """Whether the caller's token or grant covers this effect."""
-    return effect in caller.effects
+def allowed(caller: Caller, effect: Effect, connector: str | None, tool: str | None = None) -> bool:
+    """Whether the caller's token or grant covers this effect, and its profile this connector's thing: the tool of
+    this full name, or without one its resources and prompts. ``connector`` is None where nobody has it any more."""
+    if effect not in caller.effects:
+        return False
+    profile = caller.profile
+    if profile is None:
+        return True
+    if connector is None:
+        return False
+    return profile.has_connector(connector) if tool is None else profile.has_tool(connector, tool)
 
 
-def authorize(caller: Caller, effect: Effect, full_name: str) -> None:
-    """Raise ``Refused``, naming what would allow it, unless the caller may use what has this effect."""
-    if not allowed(caller, effect):
-        held = ", ".join(sorted(caller.effects)) or "nothing"
-        raise Refused(
-            f"{full_name} has the effect {effect}, and this access token is limited to {held}. "
-            f"A token that covers {effect} would allow it."
-        )
+def authorize(caller: Caller, effect: Effect, name: str, connector: str | None, tool: str | None = None) -> None:
+    """Raise ``Refused``, naming what would allow it, unless the caller may use what ``allowed`` is asked for;
+    ``name`` is what the thing is called."""
+    if allowed(caller, effect, connector, tool):
+        return
+    if effect not in caller.effects:
+        held = ", ".join(one for one in EFFECTS if one in caller.effects) or "nothing"
+        wrong = f"{name} has the effect {effect}, and {_access(caller)} is limited to {held}. {_wider(caller, effect)}"
+    else:
+        profile = caller.profile.name if caller.profile is not None else ""
+        wrong = f"{name} is not part of the profile {profile}, which {_access(caller)} is bound to. {_other(caller)}"
+    raise Refused(wrong)
+
+
+def _access(caller: Caller) -> str:
+    return "this access token" if caller.client is None else f"what the user allowed {caller.client}"
+
+
+def _wider(caller: Caller, effect: Effect) -> str:
+    if caller.client is None:
+        return f"A token that covers {effect} would allow it."
+    choice = {"read": "Read only", "write": "Read and write"}.get(effect, "Everything")
+    return (
+        f"A grant of “{choice}” would allow it: the user can disconnect the hub in {caller.client}, connect it again, "
+        "and choose that on the hub's page."
+    )
+
+
+def _other(caller: Caller) -> str:
+    if caller.client is None:
+        return "A token without a profile, or of another one, would allow it."
+    return f"The user can disconnect the hub in {caller.client}, connect it again, and choose more on the hub's page."

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from hub.errors import HubError, ProtocolError, ResourceMissing, UnknownName
+from hub.gateway.authorize import authorize
 from hub.gateway.runs import Runs
 from hub.identity import Caller
 from hub.observe import log
@@ -43,9 +44,11 @@ class Completions:
     ) -> dict[str, Any]:
         """``{"completion": {"values", "total", "hasMore"}}`` for ``argument`` (``name``, ``value``) of ``ref``.
 
-        Raises ``UnknownName``, ``ResourceMissing`` or ``ProtocolError`` when ``ref`` or the argument names nothing.
+        Raises ``UnknownName``, ``ResourceMissing`` or ``ProtocolError`` when ``ref`` or the argument names nothing,
+        ``Refused`` where the caller may not read there.
         """
         connector, subject = _subject(catalog, ref)
+        authorize(caller, "read", f"completion for {connector.name}", connector.name)
         name, typed = argument.get("name"), argument.get("value")
         if not isinstance(name, str) or not isinstance(typed, str):
             raise ProtocolError("argument needs a name and a value, both text.")
@@ -80,8 +83,10 @@ class Completions:
     ) -> list[str]:
         completer = subject.completions.get(name)
         if completer is not None:
-            run = self._runs.context(connector, caller, Silence(), {}, purpose=f"completion {connector.name} {name}")
-            return [str(value) for value in await completer(run, typed, given)]
+            http = self._runs.http(connector, caller, purpose=f"completion {connector.name} {name}")
+            run = self._runs.context(connector, caller, Silence(), {}, http)
+            async with self._runs.admitted(caller.user_id):
+                return [str(value) for value in await completer(run, typed, given)]
         if name not in subject.lookups:
             return []
         return _matching(await self._values(caller, connector.name, subject.lookups[name]), typed)

@@ -10,6 +10,7 @@ from hub.errors import (
     ApprovalNeeded,
     ConnectionNeeded,
     ConnectorError,
+    HubBusy,
     HubError,
     OperatorNeeded,
     ProviderUnavailable,
@@ -35,6 +36,8 @@ def failure(wrong: BaseException, *, connector: str, tool: str) -> tuple[dict[st
             if wrong.after is not None:
                 told += f" Try again in {round(wrong.after)} seconds."
                 data["retry_after_seconds"] = wrong.after
+            if isinstance(wrong, HubBusy):
+                return _answer(told, "busy", data), "busy"
             return _answer(told, "unavailable", data), "unavailable"
         case ConnectionNeeded():
             return _answer(str(wrong), "connection_needed", {"connector": wrong.connector}), "connection_needed"

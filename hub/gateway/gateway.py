@@ -7,29 +7,35 @@ down, run, make the result, note the outcome. Not the wire, and not where connec
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
 
-from hub.clock import Clock
-from hub.errors import NotFoundError, OperatorNeeded, ProtocolError, ReadFailed, ResourceMissing, ToolError, UnknownName
+from hub.clock import Alarms, Clock
+from hub.errors import NotFoundError, OperatorNeeded, ProtocolError, ReadFailed, ResourceMissing, UnknownName
 from hub.gateway import results
+from hub.gateway.admission import Admission
 from hub.gateway.asks import Asks, Resume
 from hub.gateway.audit import Audit, Call
 from hub.gateway.authorize import allowed, authorize
 from hub.gateway.completions import Completions
+from hub.gateway.echo import Echo
 from hub.gateway.failures import failure
 from hub.gateway.listeners import Listeners
 from hub.gateway.offers import Offers
 from hub.gateway.runs import Runs, Settings, fill_text
+from hub.gateway.tasks import Subject, Tasks
 from hub.identity import Caller
 from hub.observe import log
 from hub.registry import Catalog, Entry, PromptEntry
 from hub.sdk.http import Send
+from hub.sdk.request import Call as Declared
 from hub.sdk.schema import check_arguments
 from hub.sdk.talk import AskPending, Silence, Talk
-from hub.sdk.tool import Tool
+from hub.sdk.tool import Effect, Tool
 from hub.seal import KeyRing
+from hub.store import Store
 
 DEADLINE = 240.0
 """Seconds within which a call is answered (Claude gives up at 300)."""
@@ -48,8 +54,10 @@ class Measures(Protocol):
 class Gateway:
     """What callers may do, on the connectors of the current catalog.
 
-    ``catalog`` gives the snapshot to serve from; ``settings`` are the operator's values for connectors. The
-    coroutines raise only ``ProtocolError`` kinds and ``Refused``; cancelling one cancels the call.
+    ``catalog`` gives the snapshot to serve from; ``settings`` are the operator's values for connectors. With a
+    ``store`` calls can become tasks, and what a tool announces is heard in all processes; ``deadline`` is the seconds
+    within which a call is answered; ``admission`` bounds how many run at once. The coroutines raise only
+    ``ProtocolError`` kinds and ``Refused``; cancelling one cancels the call.
     """
 
     def __init__(
@@ -63,11 +71,16 @@ class Gateway:
         settings: Settings | None = None,
         measures: Measures | None = None,
         new_key: Callable[[], str] | None = None,
+        store: Store | None = None,
+        deadline: float = DEADLINE,
+        admission: Admission | None = None,
     ) -> None:
         self._catalog = catalog
         self._audit = audit
         self._clock = clock
         self._measures = measures
+        self.listeners = Listeners(self._may_hear)
+        self._echo = Echo(self.listeners, store.changes if store else None)
         self._asks = Asks(ring.box("request-state"), clock)
         extra: dict[str, Any] = {} if new_key is None else {"new_key": new_key}
         self._runs = Runs(
@@ -75,18 +88,34 @@ class Gateway:
             cursors=ring.box("cursor"),
             clock=clock,
             settings=settings or {},
-            announce=self._announce,
+            announce=self._echo.announce,
+            admission=admission,
             **extra,
         )
         self._offers = Offers()
         self._completions = Completions(self._runs, self.values)
-        self.listeners = Listeners()
+        self._deadline = deadline
+        self._alarms = Alarms()
+        self.tasks = Tasks(store, ring, clock, self.listeners, permits=self._may_fetch) if store else None
 
     def catalog_changed(self, old: Catalog, new: Catalog) -> None:
         """Drop what was kept of the old catalog and tell listeners which lists changed."""
         self._runs.forget()
         for kind in self._offers.differing(old, new):
             self.listeners.changed(kind)
+
+    def _may_hear(self, caller: Caller, uri: str) -> bool:
+        """Whether the caller may hear that this resource changed."""
+        catalog = self._catalog()
+        entry = catalog.resources.get(uri)
+        found = None if entry is not None else catalog.template_for(uri)
+        place = entry.connector.name if entry is not None else found[0].connector.name if found is not None else None
+        return allowed(caller, "read", place)
+
+    def _may_fetch(self, caller: Caller, tool: str, effect: Effect) -> bool:
+        """Whether the caller may look after a task of this tool."""
+        entry = self._catalog().tools.get(tool)
+        return allowed(caller, effect, entry.connector.name if entry is not None else None, tool)
 
     # -- lists -----------------------------------------------------------------------------------------------
 
@@ -117,14 +146,35 @@ class Gateway:
     ) -> dict[str, Any]:
         """Call a tool: a ``CallToolResult``, or an input-required result where the tool asked.
 
+        Where the client can fetch results later, a call that takes long is answered with the task it has become.
         Raises ``UnknownName``, ``Refused``, ``StateRejected`` and ``CapabilityMissing``; every other failure is a
         result with ``isError``.
         """
         entry = self._catalog().tools.get(name)
         if entry is None:
             raise UnknownName(f"There is no tool {name!r} here; tools/list names those there are.")
-        authorize(caller, entry.tool.effect, entry.full_name)
+        authorize(caller, entry.tool.effect, entry.full_name, entry.connector.name, entry.full_name)
         answers = self._asks.answers(caller, f"tools/call {entry.full_name}", arguments, resume)
+        if self.tasks is None or not self.tasks.declared(talk.capabilities):
+            return await self._carried_out(caller, entry, arguments, answers, talk, self._deadline)
+        subject = Subject(caller, entry.full_name, entry.tool.effect, arguments)
+        try:
+            return await self.tasks.conduct(
+                subject, talk, self._deadline, partial(self._carried_out, caller, entry, arguments, answers)
+            )
+        except TimeoutError as wrong:
+            return failure(wrong, connector=entry.connector.name, tool=entry.full_name)[0]
+
+    async def _carried_out(
+        self,
+        caller: Caller,
+        entry: Entry,
+        arguments: Mapping[str, Any],
+        answers: Mapping[str, Any],
+        talk: Talk,
+        seconds: float,
+    ) -> dict[str, Any]:
+        """Check, write down, run and answer one call, within ``seconds``; raises ``ProtocolError`` kinds only."""
         begun = self._clock.monotonic()
         intent: str | None = None
         outcome = "internal"
@@ -132,7 +182,8 @@ class Gateway:
             checked = self._checked(entry.tool, arguments)
             if entry.tool.effect != "read":
                 intent = await self._intent(caller, entry, arguments)
-            value = await self._value(caller, entry, checked, talk, answers)
+            with self._alarms.within(seconds):
+                value = await self._value(caller, entry, checked, talk, answers)
             answer = results.result(entry.tool, value)
             outcome = "ok"
         except AskPending as pending:
@@ -153,10 +204,11 @@ class Gateway:
     async def values(self, caller: Caller, connector: str, tool: str) -> Any:
         """What a read tool of a connector returns without arguments (lookups). Raises as the tool does."""
         for entry in self._catalog().tools.values():
-            if entry.connector.name == connector and entry.tool.name == tool:
-                if not allowed(caller, entry.tool.effect):
+            if entry.connector.name == connector and entry.name == tool:
+                if not allowed(caller, entry.effect, connector, entry.full_name):
                     return []
-                return await self._value(caller, entry, {}, Silence(), {})
+                async with asyncio.timeout(self._deadline):
+                    return await self._value(caller, entry, {}, Silence(), {})
         return []
 
     def _checked(self, tool: Tool, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -172,17 +224,17 @@ class Gateway:
         self, caller: Caller, entry: Entry, arguments: Mapping[str, Any], talk: Talk, answers: Mapping[str, Any]
     ) -> Any:
         tool = entry.tool
-        context = self._runs.context(
+        http = self._runs.http(
             entry.connector,
             caller,
-            talk,
-            answers,
             purpose=f"tool {entry.full_name}",
             idempotent=tool.idempotent,
             timeout=tool.timeout,
         )
-        async with asyncio.timeout(DEADLINE):
-            return await self._runs.value(tool.run, context, entry.connector, arguments)
+        if isinstance(tool.run, Declared):
+            return await self._runs.called(tool.run, http, caller, arguments)
+        context = self._runs.context(entry.connector, caller, talk, answers, http)
+        return await self._runs.value(tool.run, context, entry.connector, arguments)
 
     async def _intent(self, caller: Caller, entry: Entry, arguments: Mapping[str, Any]) -> str:
         try:
@@ -217,15 +269,15 @@ class Gateway:
     ) -> Call:
         digest = hashlib.sha256(orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)).hexdigest()
         return Call(
-            user_id=caller.user_id,
-            token_id=caller.token_id,
-            connector=entry.connector.name,
-            tool=entry.full_name,
-            effect=entry.tool.effect,
-            arguments_digest=digest,
-            at=self._clock.now(),
-            outcome=outcome,
-            ms=ms,
+            caller.user_id,
+            caller.token_id,
+            entry.connector.name,
+            entry.full_name,
+            entry.tool.effect,
+            digest,
+            self._clock.now(),
+            outcome,
+            ms,
         )
 
     # -- resources, prompts, completions ---------------------------------------------------------------------
@@ -237,10 +289,11 @@ class Gateway:
         if found is None:
             raise ResourceMissing(uri)
         entry, variables = found
-        authorize(caller, "read", uri)
+        authorize(caller, "read", uri, entry.connector.name)
 
         async def read(answers: Mapping[str, Any]) -> dict[str, Any]:
-            context = self._runs.context(entry.connector, caller, talk, answers, purpose=f"resource {uri}")
+            http = self._runs.http(entry.connector, caller, purpose=f"resource {uri}")
+            context = self._runs.context(entry.connector, caller, talk, answers, http)
             value = await self._runs.value(entry.resource.run, context, entry.connector, variables)
             contents = results.contents(uri, entry.resource.mime_type, value)
             return {"resultType": "complete", "contents": contents}
@@ -258,7 +311,7 @@ class Gateway:
         entry = self._catalog().prompts.get(name)
         if entry is None:
             raise UnknownName(f"There is no prompt {name!r} here; prompts/list names those there are.")
-        authorize(caller, "read", name)
+        authorize(caller, "read", name, entry.connector.name)
         given = _prompt_arguments(entry, arguments)
 
         async def make(answers: Mapping[str, Any]) -> dict[str, Any]:
@@ -266,7 +319,8 @@ class Gateway:
             if isinstance(prompt.run, str):
                 value: Any = fill_text(prompt.run, given)
             else:
-                context = self._runs.context(entry.connector, caller, talk, answers, purpose=f"prompt {name}")
+                http = self._runs.http(entry.connector, caller, purpose=f"prompt {name}")
+                context = self._runs.context(entry.connector, caller, talk, answers, http)
                 value = await self._runs.value(prompt.run, context, entry.connector, given)
             return {
                 "resultType": "complete",
@@ -287,7 +341,7 @@ class Gateway:
     ) -> dict[str, Any]:
         answers = self._asks.answers(caller, call, arguments, resume)
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(self._deadline):
                 return await make(answers)
         except AskPending as pending:
             return self._asks.required(caller, call, arguments, answers, pending.asks)
@@ -295,7 +349,8 @@ class Gateway:
             raise
         except Exception as wrong:
             answer, _ = failure(wrong, connector=connector, tool=call)
-            raise ReadFailed(answer["content"][0]["text"]) from wrong
+            told = answer["_meta"]["hub/error"]
+            raise ReadFailed(answer["content"][0]["text"], data=_retry(told)) from wrong
 
     async def complete(
         self, caller: Caller, ref: Mapping[str, Any], argument: Mapping[str, Any], context: Mapping[str, Any]
@@ -304,16 +359,12 @@ class Gateway:
 
         Raises ``UnknownName``, ``ResourceMissing`` and ``ProtocolError`` for a reference to nothing.
         """
-        authorize(caller, "read", "completion")
         return await self._completions.complete(self._catalog(), caller, ref, argument, context)
 
-    async def _announce(self, what: str) -> None:
-        if what in ("tools", "prompts", "resources"):
-            self.listeners.changed(what)  # type: ignore[arg-type]  # narrowed by the line above
-        elif "://" in what:
-            self.listeners.updated(what)
-        else:
-            raise ToolError(f"ctx.changed({what!r}): say 'tools', 'prompts', 'resources' or a resource's URI.")
+
+def _retry(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What an error of the wire tells of a failure: when to try again, where that is known."""
+    return {"retryAfterSeconds": told["retry_after_seconds"]} if "retry_after_seconds" in told else {}
 
 
 def _prompt_arguments(entry: PromptEntry, arguments: Mapping[str, Any]) -> dict[str, str]:

@@ -5,7 +5,7 @@ costs no memory. Not a stream: how news travels is the wire's business.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,12 +16,14 @@ ListKind = Literal["tools", "prompts", "resources"]
 
 @dataclass(frozen=True, slots=True)
 class Wants:
-    """Which changes a listener wants to hear of: the three lists, and the resources named by ``uris``."""
+    """Which changes a listener wants to hear of: the three lists, the resources named by ``uris``, and the tasks
+    named by ``tasks``, which must be the listener's own."""
 
     tools: bool = False
     prompts: bool = False
     resources: bool = False
     uris: frozenset[str] = frozenset()
+    tasks: frozenset[str] = frozenset()
 
 
 class Subscription:
@@ -57,9 +59,10 @@ class Subscription:
 
 
 class Listeners:
-    """All open subscriptions of this process."""
+    """All open subscriptions of this process. ``permits`` says whether a caller may hear of a resource."""
 
-    def __init__(self) -> None:
+    def __init__(self, permits: Callable[[Caller, str], bool] = lambda caller, uri: True) -> None:
+        self._permits = permits
         self._open: set[Subscription] = set()
 
     def open(self, caller: Caller, wants: Wants) -> Subscription:
@@ -81,5 +84,19 @@ class Listeners:
     def updated(self, uri: str) -> None:
         """Tell everyone subscribed to it that the resource at ``uri`` has new contents."""
         for one in tuple(self._open):
-            if uri in one.wants.uris:
+            if uri in one.wants.uris and self._permits(one.caller, uri):
                 one.tell(uri, {"method": "notifications/resources/updated", "params": {"uri": uri}})
+
+    def watched(self) -> set[str]:
+        """Every resource anyone watches."""
+        return {uri for one in self._open for uri in one.wants.uris}
+
+    def follows(self, task: str) -> bool:
+        """Whether anyone wants to hear of this task."""
+        return any(task in one.wants.tasks for one in self._open)
+
+    def progressed(self, task: str, detailed: dict[str, Any]) -> None:
+        """Tell everyone who follows it how this task is now."""
+        for one in tuple(self._open):
+            if task in one.wants.tasks:
+                one.tell(task, {"method": "notifications/tasks", "params": detailed})

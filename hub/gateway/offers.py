@@ -1,15 +1,17 @@
-"""What each caller is shown: the lists, made once per catalog and set of effects.
+"""What each caller is shown: the lists, made once per catalog, set of effects and profile.
 
 Not authorization: ``authorize.allowed`` decides, this remembers what it said.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Protocol
 
 from hub.gateway.authorize import allowed
 from hub.gateway.listeners import ListKind
-from hub.identity import Caller
+from hub.identity import Caller, Profile
 from hub.registry import Catalog, Listing
-from hub.sdk.tool import EFFECTS, Effect
+from hub.sdk.tool import EFFECTS, CompiledConnector, Effect
 
 _NOTHING: list[Listing] = []
 
@@ -22,37 +24,48 @@ _OPENING = (
 )
 
 
+class _Readable(Protocol):
+    """An entry of what is read: a resource, a template, a prompt."""
+
+    @property
+    def connector(self) -> CompiledConnector: ...
+
+    @property
+    def listing(self) -> Listing: ...
+
+
 class Offers:
     """The lists by catalog; the same list object comes back until the catalog changes."""
 
     def __init__(self) -> None:
         self._for: Catalog | None = None
-        self._kept: dict[frozenset[Effect], list[Listing]] = {}
-        self._told: tuple[Catalog, str] | None = None
+        self._kept: dict[tuple[str, frozenset[Effect], Profile | None], list[Listing]] = {}
+        self._told: tuple[Catalog, dict[Profile | None, str]] | None = None
 
     def tools(self, catalog: Catalog, caller: Caller) -> list[Listing]:
         """Tools whose effect the caller's grant covers."""
-        if all(allowed(caller, effect) for effect in EFFECTS):
-            return catalog.listed_tools
-        return self._once(catalog, caller, lambda: _allowed_tools(catalog, caller))
+        return self._once("tools", catalog, caller, partial(_allowed_tools, catalog, caller))
 
     def resources(self, catalog: Catalog, caller: Caller) -> list[Listing]:
         """Resources, where the caller may read."""
-        return catalog.listed_resources if allowed(caller, "read") else _NOTHING
+        return self._readable("resources", catalog, caller, catalog.listed_resources, catalog.resources)
 
     def templates(self, catalog: Catalog, caller: Caller) -> list[Listing]:
         """Resource templates, where the caller may read."""
-        return catalog.listed_templates if allowed(caller, "read") else _NOTHING
+        return self._readable("templates", catalog, caller, catalog.listed_templates, catalog.templates)
 
     def prompts(self, catalog: Catalog, caller: Caller) -> list[Listing]:
         """Prompts, where the caller may read."""
-        return catalog.listed_prompts if allowed(caller, "read") else _NOTHING
+        return self._readable("prompts", catalog, caller, catalog.listed_prompts, catalog.prompts)
 
     def instructions(self, catalog: Catalog, caller: Caller) -> str:
         """The hub's own words, then each connector's, as far as they fit."""
         if self._told is None or self._told[0] is not catalog:
-            self._told = (catalog, _instructions(catalog))
-        return self._told[1]
+            self._told = (catalog, {})
+        told = self._told[1]
+        if caller.profile not in told:
+            told[caller.profile] = _instructions(catalog, caller.profile)
+        return told[caller.profile]
 
     def differing(self, old: Catalog, new: Catalog) -> list[ListKind]:
         """Which lists read differently in ``new``."""
@@ -65,26 +78,48 @@ class Offers:
             kinds.append("resources")
         return kinds
 
-    def _once(self, catalog: Catalog, caller: Caller, make: Callable[[], list[Listing]]) -> list[Listing]:
+    def _readable(
+        self, kind: str, catalog: Catalog, caller: Caller, listed: list[Listing], entries: Mapping[str, _Readable]
+    ) -> list[Listing]:
+        if "read" not in caller.effects:
+            return _NOTHING
+        if caller.profile is None:
+            return listed
+
+        def make() -> list[Listing]:
+            return [one.listing for one in entries.values() if allowed(caller, "read", one.connector.name)]
+
+        return self._once(kind, catalog, caller, make)
+
+    def _once(self, kind: str, catalog: Catalog, caller: Caller, make: Callable[[], list[Listing]]) -> list[Listing]:
         if self._for is not catalog:
             self._for = catalog
             self._kept = {}
-        kept = self._kept.get(caller.effects)
+        key = (kind, caller.effects, caller.profile)
+        kept = self._kept.get(key)
         if kept is None:
-            kept = self._kept[caller.effects] = make()
+            kept = self._kept[key] = make()
         return kept
 
 
 def _allowed_tools(catalog: Catalog, caller: Caller) -> list[Listing]:
-    return [entry.listing for entry in catalog.tools.values() if entry.listed and allowed(caller, entry.tool.effect)]
+    if caller.profile is None and caller.effects.issuperset(EFFECTS):
+        return catalog.listed_tools
+    return [
+        entry.listing
+        for entry in catalog.tools.values()
+        if entry.listed and allowed(caller, entry.effect, entry.connector.name, entry.full_name)
+    ]
 
 
-def _instructions(catalog: Catalog) -> str:
+def _instructions(catalog: Catalog, profile: Profile | None) -> str:
     lines = [_OPENING]
     length = len(_OPENING)
     for loaded in catalog.connectors.values():
         connector = loaded.compiled
         if connector is None or not connector.instructions:
+            continue
+        if profile is not None and profile.connectors is not None and connector.name not in profile.connectors:
             continue
         line = f"{connector.name}: {' '.join(connector.instructions.split())}"
         if length + len(line) + 1 > INSTRUCTIONS_MAX:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from hub.errors import ToolError
 from hub.sdk.content import Audio, Embedded, File, Image, Link, Message, Page, Result, Text
+from hub.sdk.request import Call
 from hub.sdk.tool import Tool
 
 CHARACTERS = 140_000
@@ -23,12 +24,24 @@ BINARY_CHARACTERS = 8_000_000
 _BLOCKS = (Text, Image, Audio, File, Embedded, Link)
 
 
+class Answer(dict[str, Any]):
+    """A result; ``encoded`` is its structured content as JSON, which the wire need not write a second time."""
+
+    __slots__ = ("encoded",)
+
+    def __init__(self, result: dict[str, Any], encoded: bytes) -> None:
+        super().__init__(result)
+        self.encoded = encoded
+
+
 def result(tool: Tool, value: Any) -> dict[str, Any]:
     """The result for a returned ``value``.
 
     Raises ``ToolError`` for one that is larger than the budget allows and cannot be cut with sense, and
     ``TypeError`` for one that is not JSON.
     """
+    if type(value) is dict:
+        return _structured(tool, value)
     if isinstance(value, Result):
         return _blocks(tool, list(value.blocks), value.data)
     if isinstance(value, _BLOCKS):
@@ -59,17 +72,14 @@ def _structured(tool: Tool, value: Any) -> dict[str, Any]:
         text = raw.decode()
         if len(text) * 2 > CHARACTERS:
             raise _too_large(tool, value, len(text))
-    # What came of Python objects is read back, so that what travels is what the text says.
-    held = value if _is_plain(value) else orjson.loads(raw)
+    # A declared call's answer is fresh from JSON; what came of Python objects is read back, so that what travels is
+    # what the text says.
+    held = value if isinstance(tool.run, Call) else orjson.loads(raw)
     made: dict[str, Any] = {"resultType": "complete", "content": [{"type": "text", "text": raw.decode()}]}
     if isinstance(held, dict):
         made["structuredContent"] = held
+        return Answer(made, raw)
     return made
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether a declared call's answer: dicts fresh from JSON, which need no second reading."""
-    return type(value) is dict and all(type(one) in (str, int, float, bool, type(None)) for one in value.values())
 
 
 def _plain(value: Any) -> Any:

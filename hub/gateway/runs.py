@@ -6,13 +6,15 @@ Nothing is decided here: authorization, audit and answers are the gateway's.
 import asyncio
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from hub.clock import Clock
 from hub.errors import ConnectionNeeded, HubError, OperatorNeeded, ToolError
+from hub.gateway.admission import Admission
 from hub.gateway.asks import Cursors
 from hub.gateway.threads import Threads
 from hub.identity import Caller
@@ -55,6 +57,7 @@ class Runs:
         settings: Settings,
         announce: Callable[[str], Awaitable[None]],
         new_key: Callable[[], str] = lambda: str(uuid.uuid4()),
+        admission: Admission | None = None,
     ) -> None:
         self._send = send
         self._cursors = cursors
@@ -63,24 +66,23 @@ class Runs:
         self._announce = announce
         self._new_key = new_key
         self._threads = Threads()
+        self._admission = admission or Admission()
         self._grounds: dict[CompiledConnector, Ground] = {}
 
     def forget(self) -> None:
         """Drop what was kept per connector (the catalog changed)."""
         self._grounds.clear()
 
-    def context(
+    def http(
         self,
         connector: CompiledConnector,
         caller: Caller,
-        talk: Talk,
-        answers: Mapping[str, Any],
         *,
         purpose: str,
         idempotent: bool = False,
         timeout: float = 60.0,
-    ) -> Context:
-        """The context of one run; ``purpose`` (a full name or URI) binds its cursors.
+    ) -> Http:
+        """The requests of one run; ``purpose`` (a full name or URI) binds its cursors.
 
         Raises ``OperatorNeeded`` when a setting is missing or does not fit, ``ConnectionNeeded`` when the
         connector needs an account.
@@ -88,7 +90,7 @@ class Runs:
         ground = self._grounds.get(connector)
         if ground is None:
             ground = self._grounds[connector] = self._ground(connector)
-        http = Http(
+        return Http(
             send=self._send,
             reach=ground.reach,
             new_key=self._new_key,
@@ -100,21 +102,58 @@ class Runs:
             idempotent=idempotent,
             timeout=timeout,
         )
+
+    def context(
+        self, connector: CompiledConnector, caller: Caller, talk: Talk, answers: Mapping[str, Any], http: Http
+    ) -> Context:
+        """The context of one run, around its requests."""
         return Context(
             http=http,
             user=User(caller.user_id, caller.user_name),
             clock=self._clock,
             talk=talk,
-            settings=ground.settings,
+            settings=http.settings,
             answers=answers,
             announce=self._announce,
             logger=connector.name,
         )
 
+    @asynccontextmanager
+    async def admitted(self, user: str) -> AsyncIterator[None]:
+        """Hold a place for a call of ``user`` while the block runs. Raises ``HubBusy``."""
+        if not self._admission.taken(user):
+            await self._admission.wait(user)
+        try:
+            yield
+        finally:
+            self._admission.leave(user)
+
     async def value(
         self, run: Function | Call, context: Context, connector: CompiledConnector, arguments: Mapping[str, Any]
     ) -> Any:
-        """What the function returned, or what the declared request's reply says."""
+        """What the function returned, or what the declared request's reply says. Raises ``HubBusy`` when there is no
+        place for the call, and whatever the run raises."""
+        user = context.user.id
+        if not self._admission.taken(user):
+            await self._admission.wait(user)
+        try:
+            return await self._run(run, context, connector, arguments)
+        finally:
+            self._admission.leave(user)
+
+    async def called(self, run: Call, http: Http, caller: Caller, arguments: Mapping[str, Any]) -> Any:
+        """What the reply to a declared request says; it needs no context. Raises as ``value`` does."""
+        user = caller.user_id
+        if not self._admission.taken(user):
+            await self._admission.wait(user)
+        try:
+            return await http.call(run, arguments)
+        finally:
+            self._admission.leave(user)
+
+    async def _run(
+        self, run: Function | Call, context: Context, connector: CompiledConnector, arguments: Mapping[str, Any]
+    ) -> Any:
         if isinstance(run, Call):
             return await context.http.call(run, arguments)
         given = run.convert(arguments)

@@ -1,17 +1,24 @@
-"""Authentication of MCP clients by token, from memory where it can be.
+"""Authentication of MCP clients by token, from memory where it can be: personal access tokens, and those of grants.
 
-What was looked up is kept until a change of kind ``token`` or ``user`` drops it; expiry and a disabled user are
-checked at every use. Not the HTTP around it (401 and its headers are the wire's).
+What was looked up is kept until a change of kind ``token`` or ``user`` drops it; expiry, a disabled user and the door
+the token was made for are checked at every use. Not the HTTP around it (401 and its headers are the wire's).
 """
 
+import asyncio
 import hmac
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from hub.clock import Clock
 from hub.identity.caller import Caller
+from hub.identity.profile import Profile, Profiles
+from hub.identity.resources import resource_of
 from hub.seal import fingerprint
-from hub.store import EVERYTHING, Change, Store, Token, User
+from hub.store import EVERYTHING, Change, Store, User
+from hub.store.oauth import ACCESS_PREFIX
 from hub.store.tokens import PREFIX
 
 MAX_TOKEN = 256
@@ -20,22 +27,71 @@ MAX_TOKEN = 256
 TOUCH_EVERY = timedelta(minutes=1)
 """How often at most a token's last use is written."""
 
+AGENT_CHARACTERS = 200
+"""How much of a client's own description is kept."""
+
+_ACCESS_LENGTH = len(ACCESS_PREFIX) + 43
+_NO_PROFILES: Mapping[str, Profile] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A token that was looked up. ``resource`` is what a grant's token is for, None for others; ``id`` is the
+    token's or the grant's."""
+
+    hash: str
+    id: str
+    user: User
+    caller: Caller
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    resource: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request comes from, for the person who looks at their grants."""
+
+    address: str | None = None
+    agent: str | None = None
+
+
+Lookup = asyncio.Task[Held | None]
+
 
 class Identity:
-    """Tells who a token belongs to. Keeps at most ``limit`` tokens in memory, and as many wrong ones."""
+    """Tells who a token belongs to. Keeps at most ``limit`` tokens in memory, and as many wrong ones.
 
-    def __init__(self, store: Store, clock: Clock, *, limit: int = 10_000) -> None:
+    ``public_url`` is the hub's origin, of which a grant's token names its resource.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        public_url: str = "",
+        profiles: Profiles = _NO_PROFILES,
+        limit: int = 10_000,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._public_url = public_url
+        self._profiles = profiles
         self._limit = limit
-        self._known: OrderedDict[str, tuple[Token, User, Caller]] = OrderedDict()
+        self._known: OrderedDict[str, Held] = OrderedDict()
         self._unknown: OrderedDict[str, None] = OrderedDict()
+        self._looking: dict[str, Lookup] = {}
         self._touched: dict[str, datetime] = {}
         self._changes = 0
         store.changes.watch(self._drop)
 
-    async def authenticate(self, token: str) -> Caller | None:
-        """The caller, or None when the token is unknown, revoked, expired, or its user disabled.
+    async def authenticate(
+        self, token: str, door: str | None = None, origin: Callable[[], Origin] = Origin
+    ) -> Caller | None:
+        """The caller at a door (a profile's name, or None for the whole hub), or None when the token is unknown,
+        revoked, expired, not for this door, or its user disabled. ``origin`` is asked where the request comes from
+        when that is to be noted.
 
         Raises ``StoreUnavailable`` when it is not in memory and the database does not answer.
         """
@@ -48,26 +104,50 @@ class Identity:
         elif digest in self._unknown:
             return None
         else:
-            held = await self._look_up(digest)
+            granted = token.startswith(ACCESS_PREFIX) and len(token) == _ACCESS_LENGTH
+            held = await self._looked_up(digest, granted)
         if held is None:
             return None
-        row, user, caller = held
         # The row was found by this digest; compared again in constant time in case the lookup was laxer than that.
-        if not hmac.compare_digest(row.hash, digest):
+        if not hmac.compare_digest(held.hash, digest):
             return None
         now = self._clock.now()
-        if not user.enabled or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
+        if not held.user.enabled or (held.expires_at is not None and held.expires_at <= now):
             return None
-        self._touch(row, now)
+        caller = self._at(held, door)
+        if caller is not None:
+            self._touch(held, now, origin)
         return caller
 
-    async def _look_up(self, digest: str) -> tuple[Token, User, Caller] | None:
+    def _at(self, held: Held, door: str | None) -> Caller | None:
+        """The caller at this door; None where their token is not for it (RFC 8707: for one resource only)."""
+        caller = held.caller
+        if held.resource is not None:
+            return caller if held.resource == resource_of(self._public_url, door) else None
+        if door is None or (caller.profile is not None and caller.profile.name == door):
+            return caller
+        narrower = self._profiles.get(door)
+        if caller.profile is not None or narrower is None:
+            return None
+        return replace(caller, profile=narrower, effects=caller.effects & narrower.effects, admin=False)
+
+    async def _looked_up(self, digest: str, granted: bool) -> Held | None:
+        """Look a token up once, however many requests bring it at the same time."""
+        looking = self._looking.get(digest)
+        if looking is None:
+            looking = self._looking[digest] = asyncio.get_running_loop().create_task(self._look_up(digest, granted))
+            looking.add_done_callback(lambda done: self._looked(digest, done))
+        return await asyncio.shield(looking)
+
+    def _looked(self, digest: str, done: Lookup) -> None:
+        if self._looking.get(digest) is done:
+            del self._looking[digest]
+        if not done.cancelled():
+            done.exception()  # those who wait raise it; where nobody does any more, it is nobody's
+
+    async def _look_up(self, digest: str, granted: bool) -> Held | None:
         before = self._changes
-        found = await self._store.tokens.by_hash(digest)
-        held = None
-        if found is not None:
-            row, user = found
-            held = (row, user, Caller(user.id, user.name, row.id, row.effects, user.role == "admin"))
+        held = await (self._of_grant(digest) if granted else self._of_token(digest))
         # A change that was told while we read may have made this old; then it is good for this once only.
         if before == self._changes:
             if held is None:
@@ -79,27 +159,59 @@ class Identity:
                     memory.popitem(last=False)
         return held
 
-    def _touch(self, row: Token, now: datetime) -> None:
-        last = self._touched.get(row.id, row.last_used_at)
+    async def _of_token(self, digest: str) -> Held | None:
+        found = await self._store.tokens.by_hash(digest)
+        if found is None:
+            return None
+        row, user = found
+        profile = self._profiles.get(row.profile) if row.profile is not None else None
+        if row.revoked_at is not None or (profile is None and row.profile is not None):
+            return None
+        effects = row.effects if profile is None else row.effects & profile.effects
+        admin = user.role == "admin" and profile is None
+        caller = Caller(user.id, user.name, row.id, effects, admin, profile)
+        return Held(row.hash, row.id, user, caller, row.expires_at, row.last_used_at)
+
+    async def _of_grant(self, digest: str) -> Held | None:
+        found = await self._store.grants.by_access(digest)
+        if found is None:
+            return None
+        grant, user = found.grant, found.user
+        profile = self._profiles.get(grant.profile) if grant.profile is not None else None
+        if grant.revoked_at is not None or (profile is None and grant.profile is not None):
+            return None
+        effects = grant.effects if profile is None else grant.effects & profile.effects
+        caller = Caller(user.id, user.name, grant.id, effects, False, profile, grant.client_name)
+        return Held(found.hash, grant.id, user, caller, found.expires_at, grant.used_at, grant.resource)
+
+    def _touch(self, held: Held, now: datetime, origin: Callable[[], Origin]) -> None:
+        last = self._touched.get(held.id, held.last_used_at)
         if last is not None and now - last < TOUCH_EVERY:
             return
         if len(self._touched) >= self._limit:
             self._touched.clear()
-        self._touched[row.id] = now
-        self._store.tokens.touch(row.id, now)
+        self._touched[held.id] = now
+        if held.resource is None:
+            self._store.tokens.touch(held.id, now)
+        else:
+            told = origin()
+            agent = "".join(one for one in told.agent or "" if one.isprintable())[:AGENT_CHARACTERS]
+            self._store.grants.touch(held.id, now, told.address, agent or None)
 
     def _drop(self, change: Change) -> None:
         if change.kind not in ("token", "user", EVERYTHING):
             return
         self._changes += 1
+        # Who comes after the change must not be told what was read before it.
+        self._looking.clear()
         self._unknown.clear()
         if change.kind == EVERYTHING:
             self._known.clear()
             return
         stale = [
             digest
-            for digest, (row, user, _) in self._known.items()
-            if (row.id if change.kind == "token" else user.id) == change.key
+            for digest, held in self._known.items()
+            if (held.id if change.kind == "token" else held.user.id) == change.key
         ]
         for digest in stale:
             del self._known[digest]

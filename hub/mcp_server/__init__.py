@@ -5,6 +5,6 @@ Speaks 2026-07-28 and the revisions since 2025-03-26 (and answers the ``initiali
 """
 
 from hub.mcp_server.limits import Limits
-from hub.mcp_server.server import McpServer
+from hub.mcp_server.server import DOOR, McpServer
 
-__all__ = ["Limits", "McpServer"]
+__all__ = ["DOOR", "Limits", "McpServer"]

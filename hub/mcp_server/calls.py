@@ -12,7 +12,9 @@ from typing import Any, Literal, NamedTuple
 
 from aiohttp import web
 
+from hub.clock import Alarms
 from hub.mcp_server.limits import Limits
+from hub.mcp_server.messages import Body
 from hub.mcp_server.stream import Answer
 
 Key = tuple[str, str, str | int]
@@ -26,18 +28,32 @@ class Outcome(NamedTuple):
     """An HTTP status and a JSON-RPC message; no body where a cancelled request gets no response."""
 
     status: int
-    body: bytes | None
+    body: Body | None
 
 
 @dataclass(eq=False, slots=True)
 class Call:
     """One call. ``excuse`` makes its answer when it did not end by itself."""
 
-    task: asyncio.Task[Outcome]
     user: str
     key: Key | None
     excuse: Callable[[Why | None], Outcome]
+    task: asyncio.Task[Outcome] = field(init=False)
     why: Why | None = field(default=None)
+    turn: asyncio.Future[None] | None = field(default=None)
+    """What ``conduct`` waits for: that the call ended, or that it is time to look after it."""
+
+    async def run(self, work: Coroutine[Any, Any, Outcome]) -> Outcome:
+        """Do the work, and say so with its last step: a task's own callbacks come a turn of the loop later."""
+        try:
+            return await work
+        finally:
+            self.wake()
+
+    def wake(self) -> None:
+        """Have ``conduct`` look."""
+        if self.turn is not None and not self.turn.done():
+            self.turn.set_result(None)
 
     def end(self, why: Why) -> None:
         """Cancel the call, unless it ended already; the first reason counts."""
@@ -64,6 +80,7 @@ class Calls:
         self._running: set[Call] = set()
         self._keyed: dict[Key, list[Call]] = {}
         self._orphans: Counter[str] = Counter()
+        self._alarms = Alarms()
 
     def start(
         self,
@@ -73,7 +90,8 @@ class Calls:
         key: Key | None = None,
     ) -> Call:
         """Begin ``work``. With ``key``, ``cancel`` finds it."""
-        call = Call(asyncio.get_running_loop().create_task(work), user, key, excuse)
+        call = Call(user, key, excuse)
+        call.task = asyncio.get_running_loop().create_task(call.run(work))
         self._running.add(call)
         if key is not None:
             self._keyed.setdefault(key, []).append(call)
@@ -81,6 +99,7 @@ class Calls:
         return call
 
     def _forget(self, call: Call) -> None:
+        call.wake()
         self._running.discard(call)
         if call.key is not None:
             same = self._keyed[call.key]
@@ -88,12 +107,18 @@ class Calls:
             if not same:
                 del self._keyed[call.key]
 
-    def cancel(self, key: Key) -> None:
-        """The client's ``notifications/cancelled``. Two calls of one key (clients without a session that count alike)
-        cannot be told apart, and the wrong one must not end: then neither does."""
+    @property
+    def keys(self) -> list[Key]:
+        """The keys of the calls that ``cancel`` finds."""
+        return list(self._keyed)
+
+    def cancel(self, key: Key) -> bool:
+        """The client's ``notifications/cancelled``; False when there is no such call. Two calls of one key (clients
+        without a session that count alike) cannot be told apart, and the wrong one must not end: then neither does."""
         same = self._keyed.get(key, ())
         if len(same) == 1:
             same[0].end("cancelled")
+        return bool(same)
 
     async def conduct(self, call: Call, answer: Answer, *, outlives: bool) -> web.StreamResponse:
         """Watch ``call`` and answer it. A client that leaves cancels it, unless ``outlives`` (legacy: a lost
@@ -103,15 +128,12 @@ class Calls:
         beat = loop.time() + self._limits.to_stream
         task = call.task
         try:
-            # What answers without waiting for anything is done after one turn of the loop.
-            await asyncio.sleep(0)
             while not task.done():
-                now = loop.time()
-                await asyncio.wait((task,), timeout=max(0.0, min(beat, deadline, now + self._limits.poll) - now))
+                await self._turn(call, min(beat, deadline) - loop.time())
                 if task.done():
                     break
                 if answer.gone:
-                    self._leave(call, outlives, deadline)
+                    self._leave(call, answer, outlives, deadline)
                     return answer.abandon()
                 if loop.time() >= deadline:
                     call.end("late")
@@ -122,14 +144,27 @@ class Calls:
                     beat = loop.time() + self._limits.keepalive
         except asyncio.CancelledError:
             # aiohttp cancels us when the client leaves (where it is told to) and at shutdown.
-            self._leave(call, outlives, deadline)
+            self._leave(call, answer, outlives, deadline)
             raise
         return await answer.give(*call.outcome())
 
-    def _leave(self, call: Call, outlives: bool, deadline: float) -> None:
-        """The client left: end the call, or let it run on to its deadline, a bounded number for each user."""
+    async def _turn(self, call: Call, seconds: float) -> None:
+        """Wait until the call ended, ``seconds`` passed, or it is time to see whether the client is still there."""
+        loop = asyncio.get_running_loop()
+        call.turn = loop.create_future()
+        due = self._alarms.set(loop, min(seconds, self._limits.poll), call)
+        try:
+            await call.turn
+        finally:
+            due.discard(call)
+
+    def _leave(self, call: Call, answer: Answer, outlives: bool, deadline: float) -> None:
+        """The client left: end the call, or let it run on to its deadline, a bounded number for each user. What it
+        comes to is kept where the client can come back for it."""
         if call.task.done():
+            answer.afterwards(call.outcome().body)
             return
+        call.task.add_done_callback(lambda _: answer.afterwards(call.outcome().body))
         if not outlives or self._orphans[call.user] >= self._limits.orphans:
             call.end("left")
             return

@@ -13,7 +13,7 @@ from hub.gateway import Resume, Wants
 from hub.identity import Caller
 from hub.sdk.talk import Talk
 
-__all__ = ["Authenticate", "Gateway", "Listeners", "Resume", "Subscription", "Wants"]
+__all__ = ["Authenticate", "Gateway", "Listeners", "Resume", "Subscription", "Tasks", "Wants"]
 
 Authenticate = Callable[[web.Request], Awaitable[Caller | None]]
 """Who sends this request, or None: no token, or one that is not valid (any more). Called before anything is parsed."""
@@ -35,6 +35,21 @@ class Listeners(Protocol):
     def open(self, caller: Caller, wants: Wants) -> Subscription:
         """Begin to listen, from now on."""
         ...
+
+
+class Tasks(Protocol):
+    """Calls whose results are fetched later (``hub/gateway/tasks``). All raise ``ProtocolError`` for a task the caller
+    does not have."""
+
+    async def get(self, caller: Caller, id: str) -> dict[str, Any]: ...
+
+    async def update(self, caller: Caller, id: str, responses: Mapping[str, Any]) -> None: ...
+
+    async def cancel(self, caller: Caller, id: str) -> None: ...
+
+    async def owned(self, caller: Caller, ids: frozenset[str]) -> frozenset[str]: ...
+
+    async def tell(self, id: str) -> None: ...
 
 
 class Gateway(Protocol):

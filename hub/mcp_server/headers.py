@@ -18,8 +18,14 @@ VERSION = "MCP-Protocol-Version"
 SESSION = "Mcp-Session-Id"
 METHOD = "Mcp-Method"
 NAME = "Mcp-Name"
+LAST_EVENT = "Last-Event-ID"
 
-_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAMED = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    **dict.fromkeys(("tasks/get", "tasks/update", "tasks/cancel"), "taskId"),
+}
 """The methods that carry ``Mcp-Name``, and the member it mirrors."""
 
 _SENTINEL = ("=?base64?", "?=")

@@ -4,8 +4,9 @@ The same gateway as for 2026-07-28; only the envelope differs. Sessions are need
 client without one is served all the same.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -15,19 +16,37 @@ from hub.identity import Caller
 from hub.mcp_server.calls import Call, Calls, Key, Outcome, Why
 from hub.mcp_server.door import Gateway
 from hub.mcp_server.errors import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, RpcError
-from hub.mcp_server.headers import SESSION, VERSION, Accept
+from hub.mcp_server.headers import LAST_EVENT, SESSION, VERSION, Accept
+from hub.mcp_server.interests import Interests
 from hub.mcp_server.limits import Limits
 from hub.mcp_server.listening import Listening
 from hub.mcp_server.lists import Lists
-from hub.mcp_server.messages import RequestId, check_request, error_message, is_response, request_id, result_message
+from hub.mcp_server.messages import (
+    Body,
+    RequestId,
+    check_request,
+    error_message,
+    in_one,
+    is_response,
+    request_id,
+    result_message,
+    result_pieces,
+)
 from hub.mcp_server.methods import CALLED, LISTED, OFFERED, Inquiry, check_cursor, object_param, text_param
 from hub.mcp_server.modern import unsupported
+from hub.mcp_server.neighbours import Neighbours
 from hub.mcp_server.questions import Questions
 from hub.mcp_server.responses import Responses
 from hub.mcp_server.revisions import ASSUMED, LEGACY, older_result
-from hub.mcp_server.sessions import Interests, Session, Sessions, SessionUnknown, back_channel
-from hub.mcp_server.stream import Answer, json_response
+from hub.mcp_server.sessions import Session, Sessions, SessionUnknown, back_channel
+from hub.mcp_server.stream import Answer
 from hub.mcp_server.talk import LegacyTalk, level_of
+from hub.mcp_server.trails import RESUMABLE, Trail, Trails
+from hub.mcp_server.whole import WholeResponse
+from hub.observe import log
+from hub.store import StoreUnavailable
+
+_log = log("mcp_server")
 
 _BATCHED = ("2025-03-26", "2024-11-05")
 """The revisions that know batches."""
@@ -58,9 +77,11 @@ class Legacy:
         listening: Listening,
         sessions: Sessions,
         interests: Interests,
+        questions: Questions,
         server_info: Mapping[str, Any],
         random: Callable[[int], bytes],
         limits: Limits,
+        neighbours: Neighbours | None = None,
     ) -> None:
         self._gateway = gateway
         self._lists = lists
@@ -71,12 +92,14 @@ class Legacy:
         self._server_info = dict(server_info)
         self._random = random
         self._limits = limits
-        self._questions = Questions(random)
+        self._questions = questions
+        self._neighbours = neighbours
+        self._trails = Trails(random, limits)
         self._responses = {
             version: Responses(self._dress_for(version), random, limits, modern=False) for version in LEGACY
         }
-        self._direct: Mapping[str, Callable[[Visit, dict[str, Any]], dict[str, Any]]] = {
-            "ping": lambda visit, params: {},
+        self._direct: Mapping[str, Callable[[Visit, dict[str, Any]], Awaitable[dict[str, Any]]]] = {
+            "ping": _ping,
             "logging/setLevel": self._set_level,
             "resources/subscribe": self._subscribe,
             "resources/unsubscribe": self._unsubscribe,
@@ -87,49 +110,71 @@ class Legacy:
     ) -> web.StreamResponse:
         """Answer one POST. Raises ``RpcError`` where the request is refused before it is looked into."""
         if isinstance(message, list):
-            return await self._batch(request, self._visit(request, caller), message, headers, accept)
+            return await self._batch(request, await self._visit(request, caller), message, headers, accept)
         if isinstance(message, dict) and is_response(message):
-            return self._take_response(self._visit(request, caller), message, headers)
+            return await self._take_response(await self._visit(request, caller), message, headers)
         check_request(message)
         known = request_id(message)
         method = message["method"]
         if known is not None and method == "initialize":
             return self._initialize(caller, known, message.get("params", {}), headers)
-        visit = self._visit(request, caller)
+        visit = await self._visit(request, caller)
         if known is None:
-            self._notice(visit, message)
+            await self._notice(visit, message)
             return web.Response(status=202, headers=headers)
-        answer = Answer(request, headers, accept, self._limits)
+        answer = Answer(request, headers, accept, self._limits, self._trail_of(visit))
         if method not in CALLED:
-            return await answer.give(*self._at_once(visit, known, message))
+            return await answer.give(*await self._at_once(visit, known, message))
         return await self._calls.conduct(self._begin(visit, known, message, answer), answer, outlives=True)
 
-    def refuse(self, message: Any, error: RpcError, headers: Mapping[str, str]) -> web.Response:
+    def refuse(self, message: Any, error: RpcError, headers: Mapping[str, str]) -> web.StreamResponse:
         """The answer to a request that was refused as a whole."""
         known = error.request_id if error.request_id is not None else request_id(message)
-        return json_response(error.status, error_message(known, error), headers)
+        return WholeResponse(error.status, error_message(known, error), headers)
 
     async def listen(
         self, request: web.Request, caller: Caller, headers: Mapping[str, str], accept: Accept
     ) -> web.StreamResponse:
         """Answer GET: an event stream. Raises ``RpcError``."""
-        visit = self._visit(request, caller)
+        visit = await self._visit(request, caller)
         if not (accept.events or accept.anything):
             raise RpcError(INVALID_REQUEST, "GET opens an event stream; accept text/event-stream.", status=406)
         session = visit.session.key if visit.session else None
+        last = request.headers.get(LAST_EVENT)
+        if session is not None and last is not None:
+            trail, number = self._trails.find(session, last)
+            return await self._listening.resume(request, headers, caller, trail, number)
         return await self._listening.legacy(request, headers, caller, visit.key, session)
 
-    def end_session(self, request: web.Request, caller: Caller, headers: Mapping[str, str]) -> web.Response:
+    def _trail_of(self, visit: Visit) -> Callable[[], Trail] | None:
+        """What makes the trail of a call's stream: only for clients that know how to come back."""
+        if visit.session is None or visit.version < RESUMABLE:
+            return None
+        return partial(self._trails.open, visit.session.key)
+
+    async def end_session(self, request: web.Request, caller: Caller, headers: Mapping[str, str]) -> web.Response:
         """Answer DELETE: the session ends. Raises ``RpcError``."""
-        visit = self._visit(request, caller)
+        visit = await self._visit(request, caller)
         if visit.session is None:
             raise RpcError(INVALID_REQUEST, f"DELETE ends a session; name it in {SESSION}.", status=400)
-        self._sessions.end(visit.session)
+        try:
+            await self._sessions.end(visit.session)
+        except StoreUnavailable as wrong:
+            raise _unavailable(wrong) from wrong
         self._listening.end_session(visit.session.key)
         return web.Response(status=204, headers=headers)
 
-    def _visit(self, request: web.Request, caller: Caller) -> Visit:
-        """Who is there; raises ``RpcError``: 400 for an unknown version, 404 for a session that is no more."""
+    async def _visit(self, request: web.Request, caller: Caller) -> Visit:
+        """Who is there; raises ``RpcError``: 400 for an unknown version, 404 for a session that is no more, 503 when
+        that cannot be looked up."""
+        try:
+            visit = await self._found(request, caller)
+            await self._interests.load(visit.key)
+        except StoreUnavailable as wrong:
+            raise _unavailable(wrong) from wrong
+        return visit
+
+    async def _found(self, request: web.Request, caller: Caller) -> Visit:
         header = request.headers.get(VERSION)
         if header is not None and header not in LEGACY:
             raise unsupported(header)
@@ -138,7 +183,7 @@ class Legacy:
             # Several clients may share a token; what is kept under it is a convenience, never a right.
             return Visit(caller, None, header or ASSUMED, f"token:{caller.user_id}:{caller.token_id or ''}")
         try:
-            session = self._sessions.find(token, caller.user_id)
+            session = await self._sessions.find(token, caller.bearing)
         except SessionUnknown:
             text = "This session has ended or is not known; begin again with initialize."
             raise RpcError(INVALID_REQUEST, text, status=404) from None
@@ -146,14 +191,14 @@ class Legacy:
 
     def _initialize(
         self, caller: Caller, known: RequestId, params: dict[str, Any], headers: dict[str, str]
-    ) -> web.Response:
+    ) -> web.StreamResponse:
         """The handshake (2025-11-25, basic/lifecycle): the asked-for version where the hub speaks it, else the
         newest; a session only where the client declared what the back channel is for."""
         try:
             requested = text_param(params, "protocolVersion")
             capabilities = back_channel(object_param(params, "capabilities"))
         except RpcError as error:
-            return json_response(200, error_message(known, error), headers)
+            return WholeResponse(200, error_message(known, error), headers)
         version = requested if requested in LEGACY else LEGACY[0]
         result: dict[str, Any] = {
             "protocolVersion": version,
@@ -163,8 +208,8 @@ class Legacy:
         if instructions := self._gateway.instructions(caller):
             result["instructions"] = instructions
         if capabilities:
-            headers = {**headers, SESSION: self._sessions.open(caller.user_id, version, capabilities)}
-        return json_response(200, result_message(known, orjson.dumps(result)), headers)
+            headers = {**headers, SESSION: self._sessions.open(caller.bearing, version, capabilities)}
+        return WholeResponse(200, result_message(known, orjson.dumps(result)), headers)
 
     def _begin(self, visit: Visit, known: RequestId, message: Mapping[str, Any], answer: Answer) -> Call:
         """Start a call of the gateway."""
@@ -186,20 +231,22 @@ class Legacy:
         excuse = responses.excuse(known, method)
         return self._calls.start(work, visit.caller.user_id, excuse, visit.call_key(known))
 
-    def _at_once(self, visit: Visit, known: RequestId, message: Mapping[str, Any]) -> Outcome:
-        """Answer what needs no waiting: lists, and what only changes what the hub remembers."""
+    async def _at_once(self, visit: Visit, known: RequestId, message: Mapping[str, Any]) -> Outcome:
+        """Answer what runs nothing: lists, and what only changes what the hub remembers."""
         method, params = message["method"], message.get("params", {})
         responses = self._responses[visit.version]
         try:
             if (listing := LISTED.get(method)) is not None:
                 check_cursor(params)
                 items = listing.items(self._gateway, visit.caller)
-                return Outcome(200, result_message(known, self._lists.result(listing.member, items, modern=False)))
+                return Outcome(200, result_pieces(known, self._lists.result(listing.member, items, modern=False)))
             if (direct := self._direct.get(method)) is not None:
-                return Outcome(200, result_message(known, orjson.dumps(direct(visit, params))))
+                return Outcome(200, result_message(known, orjson.dumps(await direct(visit, params))))
             raise RpcError(METHOD_NOT_FOUND, f"There is no method {method!r} in {visit.version}.")
         except RpcError as error:
             return responses.error(known, error)
+        except StoreUnavailable as wrong:
+            return responses.error(known, _unavailable(wrong))
 
     async def _batch(
         self, request: web.Request, visit: Visit, messages: list[Any], headers: dict[str, str], accept: Accept
@@ -214,7 +261,7 @@ class Legacy:
         requests: list[tuple[RequestId, str]] = []
         for message in messages:
             try:
-                item = self._batched(visit, message, answer)
+                item = await self._batched(visit, message, answer)
             except RpcError as error:
                 item = Outcome(200, error_message(request_id(message), error))
             if item is not None:
@@ -231,46 +278,52 @@ class Legacy:
         whole = self._calls.start(_all_of(begun), visit.caller.user_id, excuse)
         return await self._calls.conduct(whole, answer, outlives=True)
 
-    def _batched(self, visit: Visit, message: Any, answer: Answer) -> Call | Outcome | None:
+    async def _batched(self, visit: Visit, message: Any, answer: Answer) -> Call | Outcome | None:
         if isinstance(message, dict) and is_response(message):
-            self._take_response(visit, message, {})
+            await self._take_response(visit, message, {})
             return None
         check_request(message)
         known = request_id(message)
         if known is None:
-            self._notice(visit, message)
+            await self._notice(visit, message)
             return None
         if message["method"] == "initialize":
             raise RpcError(INVALID_REQUEST, "initialize is sent alone, not in a batch.")
         if message["method"] in CALLED:
             return self._begin(visit, known, message, answer)
-        return self._at_once(visit, known, message)
+        return await self._at_once(visit, known, message)
 
-    def _take_response(self, visit: Visit, message: dict[str, Any], headers: Mapping[str, str]) -> web.Response:
+    async def _take_response(self, visit: Visit, message: dict[str, Any], headers: Mapping[str, str]) -> web.Response:
         """The client's answer to a question of ours. One that comes too late is taken and ignored."""
         if visit.session is None:
             raise RpcError(INVALID_REQUEST, f"A response belongs to a session; name it in {SESSION}.")
-        self._questions.answer(visit.session.key, message)
+        try:
+            await self._questions.answer(visit.session.key, message)
+        except StoreUnavailable as wrong:
+            raise _unavailable(wrong) from wrong
         return web.Response(status=202, headers=headers)
 
-    def _notice(self, visit: Visit, message: Mapping[str, Any]) -> None:
+    async def _notice(self, visit: Visit, message: Mapping[str, Any]) -> None:
         """A notification. Malformed and unknown ones are ignored (2025-11-25, basic/utilities/cancellation)."""
         if message["method"] == "notifications/cancelled":
             known = request_id({"id": message.get("params", {}).get("requestId")})
-            if known is not None:
-                self._calls.cancel(visit.call_key(known))
+            if known is None or self._calls.cancel(visit.call_key(known)):
+                return
+            # Without a session two clients that count alike could be meant, so nobody else is told.
+            if visit.session is not None and self._neighbours is not None:
+                await self._neighbours.cancel(visit.call_key(known))
 
-    def _set_level(self, visit: Visit, params: dict[str, Any]) -> dict[str, Any]:
-        self._interests.set_level(visit.key, level_of(params.get("level")))
+    async def _set_level(self, visit: Visit, params: dict[str, Any]) -> dict[str, Any]:
+        await self._interests.set_level(visit.key, level_of(params.get("level")))
         return {}
 
-    def _subscribe(self, visit: Visit, params: dict[str, Any]) -> dict[str, Any]:
-        if not self._interests.watch(visit.key, text_param(params, "uri")):
+    async def _subscribe(self, visit: Visit, params: dict[str, Any]) -> dict[str, Any]:
+        if not await self._interests.watch(visit.key, text_param(params, "uri")):
             raise RpcError(INVALID_PARAMS, f"{self._limits.uris} resources are watched; unsubscribe from one first.")
         return {}
 
-    def _unsubscribe(self, visit: Visit, params: dict[str, Any]) -> dict[str, Any]:
-        self._interests.unwatch(visit.key, text_param(params, "uri"))
+    async def _unsubscribe(self, visit: Visit, params: dict[str, Any]) -> dict[str, Any]:
+        await self._interests.unwatch(visit.key, text_param(params, "uri"))
         return {}
 
     def _dress_for(self, version: str) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
@@ -286,6 +339,16 @@ class Legacy:
         return dress
 
 
+async def _ping(visit: Visit, params: dict[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+def _unavailable(wrong: StoreUnavailable) -> RpcError:
+    """What a session's request is told while the database is away; the reason stands in the operator's log."""
+    _log.error("a session cannot be looked up", reason=str(wrong))
+    return RpcError(INTERNAL_ERROR, "The hub cannot look up this session right now; try again shortly.", status=503)
+
+
 async def _all_of(begun: list[Call | Outcome]) -> Outcome:
     """The answers of a batch, in the order of its requests; cancelled, it cancels them all."""
     calls = [item for item in begun if isinstance(item, Call)]
@@ -299,6 +362,6 @@ async def _all_of(begun: list[Call | Outcome]) -> Outcome:
     return _together([(item.outcome() if isinstance(item, Call) else item).body for item in begun])
 
 
-def _together(bodies: list[bytes | None]) -> Outcome:
-    told = [body for body in bodies if body is not None]
+def _together(bodies: list[Body | None]) -> Outcome:
+    told = [in_one(body) for body in bodies if body is not None]
     return Outcome(200, b"[" + b",".join(told) + b"]" if told else None)

@@ -7,20 +7,22 @@ bounded amount of memory, and one that takes nothing is dropped. What changed is
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import orjson
 from aiohttp import web
 
 from hub.identity import Caller
-from hub.mcp_server.door import Authenticate, Gateway, Subscription, Wants
+from hub.mcp_server.door import Authenticate, Gateway, Subscription, Tasks, Wants
 from hub.mcp_server.errors import INTERNAL_ERROR, INVALID_PARAMS, RpcError
+from hub.mcp_server.interests import Interests
 from hub.mcp_server.limits import Limits
 from hub.mcp_server.messages import RequestId, notification_message, result_message
 from hub.mcp_server.revisions import META_SERVER, META_SUBSCRIPTION
-from hub.mcp_server.sessions import Interests
 from hub.mcp_server.stream import EventStream
+from hub.mcp_server.tasks import NOTIFICATION, detailed
+from hub.mcp_server.trails import Trail
 from hub.observe import log
 
 _log = log("mcp_server")
@@ -40,22 +42,35 @@ def parse_wants(params: Mapping[str, Any], limits: Limits) -> Wants:
     asked = params.get("notifications")
     if not isinstance(asked, dict):
         raise RpcError(INVALID_PARAMS, "params.notifications must be an object saying what to listen for.")
-    kinds = {}
+    kinds: dict[str, bool] = {}
     for member, kind in _LISTS.items():
         value = asked.get(member, False)
         if not isinstance(value, bool):
             raise RpcError(INVALID_PARAMS, f"params.notifications.{member} must be true or false.")
         kinds[kind] = value
-    uris = asked.get("resourceSubscriptions", [])
-    if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris):
-        raise RpcError(INVALID_PARAMS, "params.notifications.resourceSubscriptions must be a list of URIs.")
-    return Wants(**kinds, uris=frozenset(list(dict.fromkeys(uris))[: limits.uris]))
+    return Wants(
+        kinds["tools"],
+        kinds["prompts"],
+        kinds["resources"],
+        _texts(asked, "resourceSubscriptions", limits.uris),
+        _texts(asked, "taskIds", limits.uris),
+    )
+
+
+def _texts(asked: Mapping[str, Any], member: str, most: int) -> frozenset[str]:
+    """The texts listed under ``member``, at most ``most``; raises ``RpcError`` -32602."""
+    texts = asked.get(member, [])
+    if not isinstance(texts, list) or not all(isinstance(one, str) for one in texts):
+        raise RpcError(INVALID_PARAMS, f"params.notifications.{member} must be a list of texts.")
+    return frozenset(list(dict.fromkeys(texts))[:most])
 
 
 def _agreed(wants: Wants) -> dict[str, Any]:
     agreed: dict[str, Any] = {member: True for member, kind in _LISTS.items() if getattr(wants, kind)}
     if wants.uris:
         agreed["resourceSubscriptions"] = sorted(wants.uris)
+    if wants.tasks:
+        agreed["taskIds"] = sorted(wants.tasks)
     return agreed
 
 
@@ -63,7 +78,7 @@ def _wanted(note: Notification, wants: Wants) -> bool:
     kind = _LIST_METHODS.get(note["method"])
     if kind is not None:
         return bool(getattr(wants, kind))
-    return note["method"] == _UPDATED and bool(wants.uris)
+    return bool(wants.uris if note["method"] == _UPDATED else wants.tasks if note["method"] == NOTIFICATION else False)
 
 
 class Feed:
@@ -154,8 +169,9 @@ class Feed:
             async for note in subscription:
                 if not _wanted(note, wants):
                     continue
-                self._outbox[(note["method"], note.get("params", {}).get("uri"))] = note
-                if len(self._outbox) > self._limits.uris + len(_LISTS):
+                params = note.get("params", {})
+                self._outbox[(note["method"], params.get("uri") or params.get("taskId"))] = note
+                if len(self._outbox) > 2 * self._limits.uris + len(_LISTS):
                     break
                 self._wake.set()
         except Exception:  # the outermost edge of this task
@@ -175,7 +191,9 @@ class Listening:
         interests: Interests,
         server_info: Mapping[str, Any],
         limits: Limits,
+        tasks: Tasks | None = None,
     ) -> None:
+        self._tasks = tasks
         self._gateway = gateway
         self._authenticate = authenticate
         self._interests = interests
@@ -197,12 +215,18 @@ class Listening:
 
         def render(note: Notification) -> bytes:
             params = note.get("params", {})
+            if note["method"] == NOTIFICATION:
+                params = detailed(params)
             return notification_message(note["method"], {**params, "_meta": {**params.get("_meta", {}), **tag}})
 
         with self._feed(request, stream, caller, lambda: wants) as feed:
             feed.follow()
             acknowledged = {"_meta": tag, "notifications": _agreed(wants)}
             await stream.send(notification_message("notifications/subscriptions/acknowledged", acknowledged))
+            if self._tasks is not None:
+                # What happened between the task's beginning and this stream's would else be missed.
+                for task in wants.tasks:
+                    await self._tasks.tell(task)
             if await feed.run(render):
                 # cancellation.mdx wants a notification here, subscriptions.mdx this result. The official client takes
                 # the notification, sent before the result, for a lost stream, and reads nothing after the result.
@@ -242,6 +266,32 @@ class Listening:
                     del self._by_session[session]
         return await stream.close()
 
+    async def resume(
+        self, request: web.Request, headers: Mapping[str, str], caller: Caller, trail: Trail, number: int
+    ) -> web.StreamResponse:
+        """Serve GET with ``Last-Event-ID``: what a call's stream has said since event ``number``, and says until its
+        end (2025-11-25, basic/transports, Resumability). Raises ``RpcError`` (HTTP 429) as ``legacy`` does."""
+        stream = EventStream(request, headers, self._limits)
+        loop = asyncio.get_running_loop()
+        with self._counted(caller.user_id), trail.reading():
+            await stream.open()
+            beat = loop.time() + self._limits.keepalive
+            while await self._authenticate(request) is not None:
+                trail.news.clear()
+                for last, event in trail.after(number):
+                    if not await stream.replay(event):
+                        break
+                    number = last
+                if trail.ended or stream.gone:
+                    break
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._limits.recheck):
+                        await trail.news.wait()
+                if loop.time() >= beat:
+                    await stream.beat()
+                    beat = loop.time() + self._limits.keepalive
+        return await stream.close()
+
     def end_session(self, session: str) -> None:
         """End the stream of a session that ended."""
         feed = self._by_session.get(session)
@@ -257,22 +307,28 @@ class Listening:
     def _feed(
         self, request: web.Request, stream: EventStream, caller: Caller, wants: Callable[[], Wants]
     ) -> Iterator[Feed]:
-        user = caller.user_id
-        if self._count[user] >= self._limits.streams:
-            text = f"{self._limits.streams} listening streams are open for this user; close one first."
-            raise RpcError(INTERNAL_ERROR, text, status=429)
-
         async def allowed() -> bool:
             # A token revoked while the stream is open must hear nothing more.
             return await self._authenticate(request) is not None
 
         feed = Feed(stream, caller, self._gateway, wants, allowed, self._limits)
+        with self._counted(caller.user_id):
+            self._feeds.add(feed)
+            try:
+                yield feed
+            finally:
+                self._feeds.discard(feed)
+
+    @contextmanager
+    def _counted(self, user: str) -> Iterator[None]:
+        """One more stream of this user; raises ``RpcError`` (HTTP 429) when that would be too many."""
+        if self._count[user] >= self._limits.streams:
+            text = f"{self._limits.streams} listening streams are open for this user; close one first."
+            raise RpcError(INTERNAL_ERROR, text, status=429)
         self._count[user] += 1
-        self._feeds.add(feed)
         try:
-            yield feed
+            yield
         finally:
-            self._feeds.discard(feed)
             self._count[user] -= 1
             if not self._count[user]:
                 del self._count[user]

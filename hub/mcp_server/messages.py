@@ -81,9 +81,23 @@ def check_request(message: Any) -> None:
         raise RpcError(INVALID_REQUEST, 'A request\'s "params" are an object.')
 
 
+Body = bytes | tuple[bytes, ...]
+"""A message, or its pieces in order, where putting them together can be left to the one write that sends them."""
+
+
 def result_message(known: RequestId, result: bytes) -> bytes:
     """A success response around a result that is JSON already."""
-    return b'{"jsonrpc":"2.0","id":' + orjson.dumps(known) + b',"result":' + result + b"}"
+    return b"".join(result_pieces(known, result))
+
+
+def result_pieces(known: RequestId, result: bytes) -> tuple[bytes, ...]:
+    """The same in pieces, for a result that is long."""
+    return (b'{"jsonrpc":"2.0","id":', orjson.dumps(known), b',"result":', result, b"}")
+
+
+def in_one(body: Body) -> bytes:
+    """A message in one piece."""
+    return body if isinstance(body, bytes) else b"".join(body)
 
 
 def error_message(known: RequestId | None, error: RpcError) -> bytes:
@@ -92,7 +106,20 @@ def error_message(known: RequestId | None, error: RpcError) -> bytes:
     if error.data is not None:
         body["data"] = error.data
     head: dict[str, Any] = {"jsonrpc": "2.0"} if known is None else {"jsonrpc": "2.0", "id": known}
-    return orjson.dumps({**head, "error": body})
+    try:
+        return orjson.dumps({**head, "error": body})
+    except orjson.JSONEncodeError:
+        # It repeats a header whose bytes are not UTF-8.
+        return orjson.dumps(_as_text({**head, "error": body}))
+
+
+def _as_text(value: Any) -> Any:
+    """``value`` with whatever in its texts is no text written as escapes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(held) for key, held in value.items()}
+    return [_as_text(held) for held in value] if isinstance(value, list | tuple) else value
 
 
 def notification_message(method: str, params: dict[str, Any] | None = None) -> bytes:

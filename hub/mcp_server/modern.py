@@ -5,14 +5,16 @@ Checks what each request must carry, then asks the gateway. Nothing is remembere
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 from aiohttp import web
 
 from hub.identity import Caller
+from hub.mcp_server import tasks as task_methods
 from hub.mcp_server.calls import Calls
-from hub.mcp_server.door import Gateway
+from hub.mcp_server.door import Gateway, Tasks
 from hub.mcp_server.errors import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
@@ -25,7 +27,14 @@ from hub.mcp_server.headers import VERSION, Accept, check_mirrors, single
 from hub.mcp_server.limits import Limits
 from hub.mcp_server.listening import Listening, parse_wants
 from hub.mcp_server.lists import Lists
-from hub.mcp_server.messages import RequestId, check_request, is_response, request_id, result_message
+from hub.mcp_server.messages import (
+    RequestId,
+    check_request,
+    is_response,
+    request_id,
+    result_message,
+    result_pieces,
+)
 from hub.mcp_server.methods import CALLED, LISTED, OFFERED, Inquiry, check_cursor, object_param
 from hub.mcp_server.mirrors import Mirrors
 from hub.mcp_server.responses import Responses
@@ -37,8 +46,9 @@ from hub.mcp_server.revisions import (
     MODERN,
     SUPPORTED,
 )
-from hub.mcp_server.stream import Answer, json_response
+from hub.mcp_server.stream import Answer
 from hub.mcp_server.talk import ModernTalk
+from hub.mcp_server.whole import WholeResponse
 
 _DISCOVER_TTL_MS = 60_000
 
@@ -73,7 +83,10 @@ class Modern:
         server_info: Mapping[str, Any],
         random: Callable[[int], bytes],
         limits: Limits,
+        tasks: Tasks | None = None,
     ) -> None:
+        self._tasks = tasks
+        self._capabilities = OFFERED if tasks is None else {**OFFERED, **task_methods.OFFERED}
         self._gateway = gateway
         self._lists = lists
         self._calls = calls
@@ -101,30 +114,34 @@ class Modern:
         if (listing := LISTED.get(method)) is not None:
             check_cursor(params)
             items = listing.items(self._gateway, caller)
-            body = result_message(known, self._lists.result(listing.member, items, modern=True))
+            body = result_pieces(known, self._lists.result(listing.member, items, modern=True))
             return await Answer(request, headers, accept, self._limits).give(200, body)
         if method == "server/discover":
             return await Answer(request, headers, accept, self._limits).give(200, self._discover(known, caller))
         if method == "subscriptions/listen":
-            return await self._listen(request, caller, known, params, headers, accept)
-        work = CALLED.get(method)
-        if work is None:
-            raise RpcError(METHOD_NOT_FOUND, f"There is no method {method!r} in {MODERN}.")
-        if method == "tools/call":
-            listed = self._gateway.list_tools(caller)
-            self._mirrors.check(request.headers, listed, params["name"], object_param(params, "arguments"))
+            return await self._listen(request, caller, known, params, meta, headers, accept)
         answer = Answer(request, headers, accept, self._limits)
-        talk = ModernTalk(answer, meta, meta[META_CAPABILITIES])
-        inquiry = Inquiry(self._gateway, caller, params, talk)
-        response = self._responses.respond(known, method, work(inquiry))
+        if self._tasks is not None and method in task_methods.METHODS:
+            task_methods.check_declared(meta[META_CAPABILITIES])
+            result = task_methods.serve(self._tasks, method, caller, params)
+        else:
+            work = CALLED.get(method)
+            if work is None:
+                raise RpcError(METHOD_NOT_FOUND, f"There is no method {method!r} in {MODERN}.")
+            if method == "tools/call":
+                listed = self._gateway.list_tools(caller)
+                self._mirrors.check(request.headers, listed, params["name"], object_param(params, "arguments"))
+            talk = ModernTalk(answer, meta, meta[META_CAPABILITIES])
+            result = work(Inquiry(self._gateway, caller, params, talk))
+        response = self._responses.respond(known, method, result)
         call = self._calls.start(response, caller.user_id, self._responses.excuse(known, method))
         return await self._calls.conduct(call, answer, outlives=False)
 
-    def refuse(self, message: Any, error: RpcError, headers: Mapping[str, str]) -> web.Response:
+    def refuse(self, message: Any, error: RpcError, headers: Mapping[str, str]) -> web.StreamResponse:
         """The answer to a request that was refused, with its id where it has one."""
         known = error.request_id if error.request_id is not None else request_id(message)
         status, body = self._responses.error(known, error)
-        return json_response(status, body or b"", headers)
+        return WholeResponse(status, body or b"", headers)
 
     def _checked_meta(self, request: web.Request, params: Mapping[str, Any]) -> dict[str, Any]:
         """The request's ``_meta``, checked (2026-07-28, basic/index, Per-request protocol fields)."""
@@ -151,7 +168,7 @@ class Modern:
         result: dict[str, Any] = {
             "resultType": "complete",
             "supportedVersions": list(SUPPORTED),
-            "capabilities": OFFERED,
+            "capabilities": self._capabilities,
             "ttlMs": _DISCOVER_TTL_MS,
             "cacheScope": "private",
             "_meta": self._identity,
@@ -166,12 +183,18 @@ class Modern:
         caller: Caller,
         known: RequestId,
         params: Mapping[str, Any],
+        meta: Mapping[str, Any],
         headers: Mapping[str, str],
         accept: Accept,
     ) -> web.StreamResponse:
         if not (accept.events or accept.anything):
             raise RpcError(INVALID_REQUEST, "subscriptions/listen is a stream; accept text/event-stream.", status=406)
-        return await self._listening.listen(request, headers, known, caller, parse_wants(params, self._limits))
+        wants = parse_wants(params, self._limits)
+        if wants.tasks:
+            task_methods.check_declared(meta[META_CAPABILITIES])
+            theirs = await self._tasks.owned(caller, wants.tasks) if self._tasks else frozenset()
+            wants = replace(wants, tasks=theirs)
+        return await self._listening.listen(request, headers, known, caller, wants)
 
     def _dress(self, method: str, result: dict[str, Any]) -> dict[str, Any]:
         dressed = {**result, "_meta": {**(result.get("_meta") or {}), **self._identity}}

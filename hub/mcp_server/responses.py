@@ -5,6 +5,7 @@ gateway.
 """
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import orjson
@@ -47,7 +48,12 @@ class Responses:
 
     def result(self, known: RequestId, method: str, result: dict[str, Any]) -> Outcome:
         """A result, dressed; raises ``RpcError`` where it cannot be told in this era."""
-        return Outcome(200, result_message(known, orjson.dumps(self._dress(method, result))))
+        dressed = self._dress(method, result)
+        encoded = getattr(result, "encoded", None)
+        if encoded is not None and dressed.get("structuredContent") is result["structuredContent"]:
+            # Weighed as JSON already by who made it.
+            dressed["structuredContent"] = orjson.Fragment(encoded)
+        return Outcome(200, result_message(known, orjson.dumps(dressed)))
 
     def error(self, known: RequestId | None, error: RpcError) -> Outcome:
         """A JSON-RPC error. A legacy client reads 404 as the end of its session, so its errors travel with 200."""
@@ -55,22 +61,21 @@ class Responses:
 
     def excuse(self, known: RequestId, method: str) -> Callable[[Why | None], Outcome]:
         """What a call that did not end by itself is answered, by why it was ended."""
+        return partial(self._excused, known, method)
 
-        def told(why: Why | None) -> Outcome:
-            if why in ("cancelled", "left"):
-                return Outcome(200, None)
-            if why == "closing":
-                return self._told(known, method, "The hub is shutting down; the call was stopped. Try again shortly.")
-            if why == "late":
-                return self._told(
-                    known,
-                    method,
-                    f"No answer within {self._limits.deadline:g} seconds; the call was stopped. It may have changed "
-                    "something already: look before you repeat it.",
-                )
-            return self._internal(known, method)
-
-        return told
+    def _excused(self, known: RequestId, method: str, why: Why | None) -> Outcome:
+        if why in ("cancelled", "left"):
+            return Outcome(200, None)
+        if why == "closing":
+            return self._told(known, method, "The hub is shutting down; the call was stopped. Try again shortly.")
+        if why == "late":
+            return self._told(
+                known,
+                method,
+                f"No answer within {self._limits.deadline:g} seconds; the call was stopped. It may have changed "
+                "something already: look before you repeat it.",
+            )
+        return self._internal(known, method)
 
     def _failure(self, known: RequestId, method: str, failure: HubError) -> Outcome:
         told = Refused if self._modern else (Refused, CapabilityMissing)

@@ -5,17 +5,18 @@ carries its own token, and a session opens only for the user it was made for (20
 Management).
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 
 from hub.clock import Clock
 from hub.mcp_server.limits import Limits
-from hub.sdk.talk import Level
+from hub.mcp_server.tables import Table
 from hub.seal import KeyRing, SealBroken
+from hub.store import Sessions as Rows
 
 _KEPT = {"elicitation": ("form", "url"), "sampling": ("tools", "context"), "roots": ("listChanged",)}
 """The capabilities a session remembers, and which of their parts: only what bears on what the hub may ask, so that
@@ -48,16 +49,19 @@ def back_channel(capabilities: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Sessions:
-    """Opens, finds and ends sessions."""
+    """Opens, finds and ends sessions. ``rows`` is where all processes find that one was ended."""
 
-    def __init__(self, ring: KeyRing, clock: Clock, random: Callable[[int], bytes], limits: Limits) -> None:
+    def __init__(
+        self, ring: KeyRing, clock: Clock, random: Callable[[int], bytes], limits: Limits, rows: Rows | None = None
+    ) -> None:
         self._box = ring.box("mcp session")
         self._clock = clock
         self._random = random
         self._limits = limits
+        self._rows = rows
         self._found: Table[Session] = Table(limits.remembered)
-        # One that was ended is refused until it would have expired anyway, or until the table is full.
-        self._ended: Table[float] = Table(limits.remembered)
+        # Those that ended. With a store it only bridges the moment until ``_found`` is rid of them.
+        self._ended: Table[None] = Table(limits.remembered)
 
     def open(self, user: str, version: str, capabilities: Mapping[str, Any]) -> str:
         """A new session's id; ``capabilities`` as ``back_channel`` gives them."""
@@ -66,94 +70,42 @@ class Sessions:
         plain = orjson.dumps({"k": key, "v": version, "c": capabilities, "e": expires})
         return self._box.seal(plain, bound=user, expires=expires)
 
-    def find(self, token: str, user: str) -> Session:
-        """The session of that id; raises ``SessionUnknown``."""
+    async def find(self, token: str, user: str) -> Session:
+        """The session of that id; raises ``SessionUnknown``, and ``StoreUnavailable`` for one not in memory."""
         session = self._found.get(token)
         now = self._clock.time()
         if session is None:
-            try:
-                plain = orjson.loads(self._box.open(token, bound=user, now=now))
-            except SealBroken:
-                raise SessionUnknown from None
-            session = Session(plain["k"], user, plain["v"], plain["c"], plain["e"])
-            self._found.put(token, session)
-        if session.user != user or session.expires <= now or self._ended.get(session.key) is not None:
+            session = self._opened(token, user, now)
+            if self._rows is not None and await self._rows.ended(session.key):
+                raise SessionUnknown
+            # One that ended while we looked is in the other table by now.
+            if session.key not in self._ended:
+                self._found.put(token, session)
+        if session.user != user or session.expires <= now or session.key in self._ended:
             raise SessionUnknown
         return session
 
-    def end(self, session: Session) -> None:
-        """End a session; ``find`` refuses it from now on (in this process)."""
-        self._ended.put(session.key, session.expires)
+    def _opened(self, token: str, user: str, now: float) -> Session:
+        try:
+            plain = orjson.loads(self._box.open(token, bound=user, now=now))
+        except SealBroken:
+            raise SessionUnknown from None
+        return Session(plain["k"], user, plain["v"], plain["c"], plain["e"])
 
+    async def end(self, session: Session) -> None:
+        """End a session; ``find`` refuses it from now on, in all processes within a second. Raises
+        ``StoreUnavailable``."""
+        if self._rows is not None:
+            await self._rows.end(session.key, datetime.fromtimestamp(session.expires, UTC))
+        self.ended(session.key)
 
-T = TypeVar("T")
+    def ended(self, key: str) -> None:
+        """A session was ended, here or elsewhere."""
+        self._ended.put(key, None)
+        for token in [token for token, session in self._found.items() if session.key == key]:
+            del self._found[token]
 
-
-class Table(OrderedDict[str, T]):
-    """A bounded table: the entry set longest ago makes room."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self._size = size
-
-    def put(self, key: str, value: T) -> None:
-        """Set an entry."""
-        self[key] = value
-        self.move_to_end(key)
-        if len(self) > self._size:
-            self.popitem(last=False)
-
-
-class Interests:
-    """What legacy clients told the hub to remember: their log level, and the resources they watch.
-
-    Kept by session, or by user and token where there is none; bounded, in memory, gone with the process.
-    """
-
-    def __init__(self, limits: Limits) -> None:
-        self._levels: Table[Level] = Table(limits.remembered)
-        self._uris: Table[frozenset[str]] = Table(limits.remembered)
-        self._most = limits.uris
-        self._changed: dict[str, set[Callable[[], None]]] = {}
-
-    def level(self, key: str) -> Level:
-        """The level to log from; ``info`` until the client says otherwise."""
-        return self._levels.get(key, "info")
-
-    def set_level(self, key: str, level: Level) -> None:
-        """The client's ``logging/setLevel``."""
-        self._levels.put(key, level)
-
-    def uris(self, key: str) -> frozenset[str]:
-        """The resources watched."""
-        return self._uris.get(key, frozenset())
-
-    def watch(self, key: str, uri: str) -> bool:
-        """Watch a resource; False when that would be too many."""
-        uris = self.uris(key) | {uri}
-        if len(uris) > self._most:
-            return False
-        self._uris.put(key, uris)
-        self._tell(key)
-        return True
-
-    def unwatch(self, key: str, uri: str) -> None:
-        """Watch a resource no more."""
-        self._uris.put(key, self.uris(key) - {uri})
-        self._tell(key)
-
-    def on_change(self, key: str, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call ``callback`` whenever the watched resources change; returns what ends that."""
-        self._changed.setdefault(key, set()).add(callback)
-
-        def stop() -> None:
-            callbacks = self._changed.get(key, set())
-            callbacks.discard(callback)
-            if not callbacks:
-                self._changed.pop(key, None)
-
-        return stop
-
-    def _tell(self, key: str) -> None:
-        for callback in tuple(self._changed.get(key, ())):
-            callback()
+    def forget(self) -> None:
+        """Ends may have been missed: look each session up anew."""
+        if self._rows is not None:
+            self._found.clear()

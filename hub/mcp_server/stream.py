@@ -1,16 +1,19 @@
 """Server-sent events on one response, and the answer to one POST, which becomes such a stream only where it must.
 
-Carries bytes; what they say is others' business. Not resumable: no event ids (2026-07-28 has none, before they were
-optional).
+Carries bytes; what they say is others' business. With a trail (``trails.py``) a client that lost the stream can come
+back for what it missed; 2026-07-28 has no such thing.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
 from hub.mcp_server.headers import Accept
 from hub.mcp_server.limits import Limits
+from hub.mcp_server.messages import Body, in_one
+from hub.mcp_server.trails import Trail
+from hub.mcp_server.whole import WholeResponse
 
 _STREAM_HEADERS = {
     "Content-Type": "text/event-stream",
@@ -18,20 +21,17 @@ _STREAM_HEADERS = {
     # Proxies such as nginx would otherwise hold events back (2026-07-28, basic/transports/streamable-http).
     "X-Accel-Buffering": "no",
 }
-_JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 _COMMENT = b": keep-alive\n\n"
 
 
-def json_response(status: int, body: bytes, headers: Mapping[str, str]) -> web.Response:
-    """A JSON answer, never cached by anyone in between."""
-    return web.Response(status=status, body=body, headers={**_JSON_HEADERS, **headers})
-
-
 class EventStream:
-    """One response as an event stream (WHATWG HTML, server-sent events)."""
+    """One response as an event stream (WHATWG HTML, server-sent events). What is sent is kept on ``trail``, too."""
 
-    def __init__(self, request: web.Request, headers: Mapping[str, str], limits: Limits) -> None:
+    def __init__(
+        self, request: web.Request, headers: Mapping[str, str], limits: Limits, trail: Trail | None = None
+    ) -> None:
         self._request = request
+        self._trail = trail
         self._limits = limits
         self._lock = asyncio.Lock()
         self._broken = False
@@ -60,8 +60,17 @@ class EventStream:
         return await self._write(_COMMENT)
 
     async def send(self, message: bytes) -> bool:
-        """Send one message (JSON without line breaks); False when the reader is gone or takes nothing any more."""
-        return await self._write(b"event: message\ndata: " + message + b"\n\n")
+        """Send one message (JSON without line breaks); False when the reader is gone or takes nothing any more, unless
+        it can come back for it."""
+        if self._trail is None:
+            return await self._write(b"event: message\ndata: " + message + b"\n\n")
+        if await self._write(self._trail.add(message)):
+            self._trail.seen = asyncio.get_running_loop().time()
+        return True
+
+    async def replay(self, event: bytes) -> bool:
+        """Send an event as it was sent before; False when the reader is gone."""
+        return await self._write(event)
 
     async def note(self, message: bytes) -> bool:
         """Send one message that may be lost: it is dropped where much is unread already, and not waited for long."""
@@ -92,6 +101,8 @@ class EventStream:
             try:
                 if not self.response.prepared:
                     await self.response.prepare(self._request)
+                    if self._trail is not None:
+                        data = self._trail.opening() + data
                 async with asyncio.timeout(self._limits.patience if passing else self._limits.stall):
                     await self.response.write(data)
             except ConnectionError:
@@ -118,7 +129,18 @@ class Answer:
     are dropped; where it accepts nothing else, the result alone is a stream.
     """
 
-    def __init__(self, request: web.Request, headers: dict[str, str], accept: Accept, limits: Limits) -> None:
+    def __init__(
+        self,
+        request: web.Request,
+        headers: dict[str, str],
+        accept: Accept,
+        limits: Limits,
+        trail: Callable[[], Trail] | None = None,
+    ) -> None:
+        """``trail`` makes one for a stream that can be come back to."""
+        self._make_trail = trail
+        self._trail: Trail | None = None
+        self._let_go = False
         self._request = request
         self._limits = limits
         self._accept = accept
@@ -132,7 +154,9 @@ class Answer:
 
     @property
     def gone(self) -> bool:
-        """Whether the client closed the connection."""
+        """Whether the client closed the connection, or was let go."""
+        if self._let_go:
+            return True
         if self._stream is not None:
             return self._stream.gone
         transport = self._request.transport
@@ -140,8 +164,32 @@ class Answer:
 
     def _events(self) -> EventStream:
         if self._stream is None:
-            self._stream = EventStream(self._request, self.headers, self._limits)
+            self._trail = self._make_trail() if self._make_trail is not None else None
+            self._stream = EventStream(self._request, self.headers, self._limits, self._trail)
         return self._stream
+
+    @property
+    def deserted(self) -> bool:
+        """Whether the client is gone, and has not come back in time where it can."""
+        if not self.gone:
+            if self._trail is not None:
+                self._trail.seen = asyncio.get_running_loop().time()
+            return False
+        return self._trail is None or self._trail.deserted(self._limits.absence)
+
+    async def hang_up(self) -> None:
+        """Close the connection of a client that can come back; nothing for others."""
+        if self._make_trail is not None and self._accept.events and not self.gone:
+            await self._events().open()
+            self._let_go = True
+            await self._events().close()
+
+    def afterwards(self, body: Body | None) -> None:
+        """The result, when nobody was there to be given it."""
+        if self._trail is not None:
+            if body is not None:
+                self._trail.add(in_one(body))
+            self._trail.end()
 
     async def notify(self, message: bytes) -> None:
         """Send what is nice to know; dropped when nobody reads, so that it never holds up a call."""
@@ -161,11 +209,13 @@ class Answer:
         """What aiohttp gets to finish with when nobody is there to answer."""
         return web.Response(status=202) if self._stream is None else self._stream.response
 
-    async def give(self, status: int, body: bytes | None) -> web.StreamResponse:
+    async def give(self, status: int, body: Body | None) -> web.StreamResponse:
         """The result, and the end. None for a request that was cancelled and gets no response."""
         if self._stream is not None and self._stream.opened:
             if body is not None:
-                await self._stream.send(body)
+                await self._stream.send(in_one(body))
+            if self._trail is not None:
+                self._trail.end()
             return await self._stream.close()
         if body is None:
             if not self._accept.events:
@@ -173,6 +223,8 @@ class Answer:
             await self._events().open()
             return await self._events().close()
         if self._accept.json or status != 200:
-            return json_response(status, body, self.headers)
-        await self._events().send(body)
+            return WholeResponse(status, body, self.headers)
+        await self._events().send(in_one(body))
+        if self._trail is not None:
+            self._trail.end()
         return await self._events().close()

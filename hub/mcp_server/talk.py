@@ -127,9 +127,13 @@ class LegacyTalk:
     async def _awaited(self, reply: Reply) -> dict[str, Any]:
         while not reply.done():
             await asyncio.wait((reply,), timeout=self._limits.poll)
-            if not reply.done() and self._answer.gone:
+            if not reply.done() and self._answer.deserted:
                 raise ToolError("The client went away before it answered.")
         return reply.result()
+
+    async def hang_up(self) -> None:
+        """See ``ResumableTalk.hang_up``."""
+        await self._answer.hang_up()
 
     def _check_declared(self, session: Session, request: Mapping[str, Any]) -> None:
         """No kind or mode of question the client did not declare (2025-11-25, client/elicitation, Capabilities)."""

@@ -11,6 +11,7 @@ from hub.registry.catalog import Catalog, Loaded, State, to_json
 from hub.registry.entries import Entry, Listing, Offer, PromptEntry, ResourceEntry, TemplateEntry
 from hub.registry.places import Place, places_of
 from hub.registry.registry import Registry
+from hub.registry.shelf import Shelf
 
 __all__ = [
     "Catalog",
@@ -22,6 +23,7 @@ __all__ = [
     "PromptEntry",
     "Registry",
     "ResourceEntry",
+    "Shelf",
     "State",
     "TemplateEntry",
     "places_of",

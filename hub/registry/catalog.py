@@ -151,7 +151,7 @@ class _Drawing:
     def _lost_names(self, offer: Offer) -> tuple[str, ...]:
         current = {one.full_name for one in offer.tools} | set(self.tools)
         return tuple(
-            f"tool {entry.tool.name}: renamed_from: {name} is a tool's present name and leads there"
+            f"tool {entry.name}: renamed_from: {name} is a tool's present name and leads there"
             for name, entry in offer.old_names
             if name in current
         )

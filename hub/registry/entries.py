@@ -4,27 +4,59 @@ Not the snapshot over all connectors (``catalog.py``), and not who may see what 
 """
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
 
 from hub.errors import ConnectorError
 from hub.registry.template import Template
 from hub.sdk.names import full_name
-from hub.sdk.tool import CompiledConnector, Prompt, Resource, Tool
+from hub.sdk.tool import CompiledConnector, Effect, Prompt, Resource, Tool
 
 Listing = dict[str, Any]
 """One thing as the protocol lists it (specification 2026-07-28); shared by all who list it, so never to be changed."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What the catalog knows of a tool before it is used: ``listing`` is all the protocol lists but its full name."""
+
+    name: str
+    effect: Effect
+    renamed_from: tuple[str, ...]
+    listing: Listing
+
+
+@runtime_checkable
+class Sheeted(Protocol):
+    """Tools that know how they are listed before they are compiled (``shelf.py``)."""
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]: ...
+
+
+def sheets_of(connector: CompiledConnector) -> tuple[Sheet, ...]:
+    """The sheets of a connector's tools, in the order of its declarations."""
+    if isinstance(connector.tools, Sheeted):
+        return connector.tools.sheets
+    return tuple(Sheet(one.name, one.effect, one.renamed_from, _tool(one)) for one in connector.tools.values())
+
+
+@dataclass(frozen=True, eq=False)
 class Entry:
-    """A tool as it can be called. ``full_name`` is its current name also where an old one (``renamed_from``) leads
-    here; then ``listed`` is false."""
+    """A tool as it can be called, ``name`` its connector's name for it. ``full_name`` is its current name also where
+    an old one (``renamed_from``) leads here; then ``listed`` is false."""
 
     connector: CompiledConnector
-    tool: Tool
+    name: str
+    effect: Effect
     full_name: str
     listing: Listing
     listed: bool = True
+
+    @cached_property
+    def tool(self) -> Tool:
+        """The tool itself; one from the shelf is compiled when it is first asked for."""
+        return self.connector.tools[self.name]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,17 +112,18 @@ def offer_of(connector: CompiledConnector, *, prefix: bool) -> Offer:
     tools: list[Entry] = []
     old_names: list[tuple[str, Entry]] = []
     warnings: list[str] = []
-    for tool in connector.tools.values():
-        full = full_name(connector.name, tool.name, prefix=prefix)
-        listing = _tool(tool, full)
-        tools.append(Entry(connector, tool, full, listing))
-        for old in tool.renamed_from:
+    for sheet in sheets_of(connector):
+        full = full_name(connector.name, sheet.name, prefix=prefix)
+        listing: Listing = {"name": full, **sheet.listing}
+        tools.append(Entry(connector, sheet.name, sheet.effect, full, listing))
+        for old in sheet.renamed_from:
             try:
-                old_names.append(
-                    (full_name(connector.name, old, prefix=prefix), Entry(connector, tool, full, listing, listed=False))
-                )
+                former = full_name(connector.name, old, prefix=prefix)
             except ConnectorError as wrong:
-                warnings.append(f"tool {tool.name}: renamed_from: {wrong}")
+                warnings.append(f"tool {sheet.name}: renamed_from: {wrong}")
+            else:
+                entry = Entry(connector, sheet.name, sheet.effect, full, listing, listed=False)
+                old_names.append((former, entry))
     resources = [one for one in connector.resources if not one.variables]
     templates = [one for one in connector.resources if one.variables]
     prompts = [(full_name(connector.name, one.name, prefix=prefix), one) for one in connector.prompts.values()]
@@ -107,9 +140,8 @@ def offer_of(connector: CompiledConnector, *, prefix: bool) -> Offer:
     )
 
 
-def _tool(tool: Tool, full: str) -> Listing:
+def _tool(tool: Tool) -> Listing:
     listing: Listing = {
-        "name": full,
         "title": tool.title,
         "description": tool.description,
         "inputSchema": tool.input,

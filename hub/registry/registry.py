@@ -18,7 +18,9 @@ from hub.errors import ConfigError
 from hub.registry.catalog import Catalog, Loaded, State, catalog_of
 from hub.registry.load import IMPORT_TIMEOUT, Loading, Outcome, stdout_diverted
 from hub.registry.places import Place
+from hub.registry.shelf import Shelf
 from hub.registry.units import Content, Unit, read, survey
+from hub.sdk.tool import CompiledConnector
 
 SWEEP = 1.0
 """Seconds between two looks at the places when the system tells of no change: some mounts never do."""
@@ -66,16 +68,19 @@ class Registry:
         unprefixed: Iterable[str] = (),
         import_timeout: float = IMPORT_TIMEOUT,
         force_polling: bool | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         """``places`` in order (``places_of``); ``disabled`` and ``unprefixed`` are connectors' names;
         ``import_timeout`` in seconds; ``force_polling`` looks at files in intervals instead of asking the system
-        (None: as WATCHFILES_FORCE_POLLING says)."""
+        (None: as WATCHFILES_FORCE_POLLING says); ``shelf`` keeps what was compiled for the next start."""
         self._places = tuple(places)
         self._clock = clock
         self._disabled = frozenset(disabled)
         self._unprefixed = frozenset(unprefixed)
         self._import_timeout = import_timeout
         self._force_polling = force_polling
+        self._shelf = shelf
+        self._unshelved: dict[str, Content] = {}
         self._catalog = Catalog()
         self._listeners: list[Listener] = []
         self._lock = asyncio.Lock()
@@ -112,6 +117,7 @@ class Registry:
 
     async def watch(self) -> None:
         """Reload on every change in the places, until cancelled."""
+        await self.fill_shelf()
         while True:
             present = self._present()
             try:
@@ -155,6 +161,7 @@ class Registry:
             if {unit.name for unit in self._seen} - {unit.name for unit in units}:
                 await self._clock.sleep(SETTLE)
             await self.reload()
+            await self.fill_shelf()
         except (ConfigError, OSError) as wrong:
             self._trouble_is(f"The connectors cannot be looked at, so those loaded keep serving: {wrong}")
 
@@ -192,15 +199,20 @@ class Registry:
         for name in set(self._kept) - set(winners):
             self._forget(name)
         slow: list[Loading] = []
-        for name, winner in sorted(winners.items()):
-            content = winner.content
-            kept = self._kept.get(name)
-            if name in self._disabled or (kept is not None and kept.digest == content.digest):
-                continue
+        changed = [
+            (name, winner.content)
+            for name, winner in sorted(winners.items())
+            if name not in self._disabled and not self._is_kept(name, winner.content)
+        ]
+        found = await asyncio.to_thread(self._from_shelf, [content for _, content in changed])
+        for name, content in changed:
             if content.problem is not None:
                 self._keep(content, Outcome(reason=content.problem))
                 continue
-            loading = Loading(content, prefix=name not in self._unprefixed, timeout=self._import_timeout)
+            if name in found:
+                self._keep(content, Outcome(found[name]))
+                continue
+            loading = Loading(content, prefix=self._prefixed(name), timeout=self._import_timeout)
             if await loading.within(_PATIENCE):
                 self._keep(content, await loading.outcome())
             else:
@@ -210,6 +222,30 @@ class Registry:
             self._publish(winners)
         for loading in slow:
             self._keep(loading.content, await loading.outcome())
+        if self._shelf is not None:
+            self._unshelved.update((name, content) for name, content in changed if name not in found)
+
+    async def fill_shelf(self) -> None:
+        """Put on the shelf what was compiled since the last time, one by one. ``watch`` does so when nobody waits."""
+        while self._shelf is not None and self._unshelved:
+            name, content = self._unshelved.popitem()
+            kept = self._kept.get(name)
+            if kept is not None and kept.digest == content.digest and kept.outcome.compiled is not None:
+                prefix = self._prefixed(name)
+                await asyncio.to_thread(self._shelf.keep, content, kept.outcome.compiled, prefix=prefix)
+
+    def _is_kept(self, name: str, content: Content) -> bool:
+        kept = self._kept.get(name)
+        return kept is not None and kept.digest == content.digest
+
+    def _from_shelf(self, contents: Sequence[Content]) -> dict[str, CompiledConnector]:
+        if self._shelf is None:
+            return {}
+        found = ((one.unit.name, self._shelf.find(one, prefix=self._prefixed(one.unit.name))) for one in contents)
+        return {name: compiled for name, compiled in found if compiled is not None}
+
+    def _prefixed(self, name: str) -> bool:
+        return name not in self._unprefixed
 
     def _keep(self, content: Content, outcome: Outcome) -> None:
         name = content.unit.name

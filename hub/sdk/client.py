@@ -159,12 +159,15 @@ class Http:
 
     async def call(self, call: Call, arguments: Mapping[str, Any]) -> Any:
         """Run a declared request: build it, send it, read the answer. ``arguments`` are validated."""
-        given = dict(call.defaults)
-        given.update((name, value) for name, value in arguments.items() if name not in _PAGED or not call.paging)
-        cursor = arguments.get("cursor") if call.paging else None
-        limit = call.paging.limit(arguments.get("limit")) if call.paging else None
+        paging = call.paging
+        given, cursor, limit = arguments, None, None
+        if paging is not None:
+            given = {name: value for name, value in arguments.items() if name not in _PAGED}
+            cursor, limit = arguments.get("cursor"), paging.limit(arguments.get("limit"))
+        if call.defaults:
+            given = {**call.defaults, **given}
         scope = Scope(given, self.settings, self.account)
-        linked = call.paging is not None and call.paging.style == "link"
+        linked = paging is not None and paging.style == "link"
         base_url = self._base(call)
         outgoing = build(
             call,
@@ -181,8 +184,8 @@ class Http:
         reading = call.reading
         verify(reply, reading, connector=self.reach.connector, signed=self.signed)
         data = decode(reply, reading)
-        if call.paging is not None:
-            page = self._paged(call.paging, reply, data, cursor, limit)
+        if paging is not None:
+            page = self._paged(paging, reply, data, cursor, limit)
             return Page([reading.shape(item) for item in page.items], page.next)
         if isinstance(data, File):
             return data

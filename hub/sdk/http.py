@@ -91,13 +91,15 @@ class Reach:
             port = parts.port
         except ValueError:
             return False
-        if parts.scheme not in (("https", "http") if self.plain else ("https",)):
-            return False
         if not parts.hostname or parts.username is not None or parts.password is not None:
             return False
-        host = parts.hostname.lower()
-        default = 443 if parts.scheme == "https" else 80
-        netloc = host if port in (None, default) else f"{host}:{port}"
+        return self.covers(parts.scheme, parts.hostname.lower(), port)
+
+    def covers(self, scheme: str, host: str, port: int | None) -> bool:
+        """The same of a URL's parts; ``host`` in lower case without brackets, ``port`` None for the scheme's own."""
+        if scheme != "https" and not (self.plain and scheme == "http"):
+            return False
+        netloc = host if port in (None, 443 if scheme == "https" else 80) else f"{host}:{port}"
         for allowed in self.hosts:
             if allowed in ("*", netloc):
                 return True

@@ -5,6 +5,7 @@ Read only. A path that finds nothing gives None.
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jmespath
@@ -19,25 +20,30 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
 def compile_path(path: str) -> Getter:
     """A function from JSON to the value at ``path``; ``@`` is the whole. Raises ``ConnectorError``."""
     if path == "@":
-        return _whole
+        return whole
     if _PLAIN.match(path):
         steps = path.split(".")
-        return _single(steps[0]) if len(steps) == 1 else _dotted(tuple(steps))
+        return Key(steps[0]) if len(steps) == 1 else _dotted(tuple(steps))
     try:
         return _search(jmespath.compile(path))
     except jmespath.exceptions.JMESPathError as wrong:
         raise ConnectorError(f"{path!r} is not a JMESPath: {wrong}") from None
 
 
-def _whole(data: Any) -> Any:
+def whole(data: Any) -> Any:
+    """The getter of everything (``@``)."""
     return data
 
 
-def _single(step: str) -> Getter:
-    def get(data: Any) -> Any:
-        return data.get(step) if isinstance(data, dict) else None
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The getter of one member of an object."""
 
-    return get
+    name: str
+
+    def __call__(self, data: Any) -> Any:
+        """The member, None where ``data`` is no object or has none."""
+        return data.get(self.name) if isinstance(data, dict) else None
 
 
 def _dotted(steps: tuple[str, ...]) -> Getter:

@@ -8,6 +8,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
@@ -74,13 +75,16 @@ def build(
     makes boundaries and idempotency keys. Raises ``ToolError`` for an argument that cannot be sent and
     ``OperatorNeeded`` for a missing setting.
     """
-    scope = Scope(_converted(call, scope.arguments), scope.settings, scope.account)
-    sent = {**headers, **{name: _header(name, pattern, scope) for name, pattern in call.headers.items()}}
+    if call.send_as:
+        scope = Scope(_converted(call, scope.arguments), scope.settings, scope.account)
+    sent = dict(headers)
+    for name, pattern in call.headers.items():
+        sent[name] = _header(name, pattern, scope)
     page = call.paging.parameters(cursor, limit) if call.paging else {}
     place = call.paging.place if call.paging else "query"
-    query = fill(call.query, scope) if call.query is not None else {}
-    pairs = _pairs({} if query is ABSENT else query, call.styles)
-    if place == "query":
+    query = fill(call.query, scope) if call.query is not None else ABSENT
+    pairs = [] if query is ABSENT else _pairs(query, call.styles)
+    if page and place == "query":
         pairs += [(name, plain(value, name)) for name, value in page.items()]
     url = _url(base_url, call.path, scope)
     if pairs:
@@ -102,10 +106,17 @@ def join(base_url: str, path: Pattern, scope: Scope) -> str:
 
 
 def _url(base_url: str, path: Pattern, scope: Scope) -> str:
+    if path.literal is not None:
+        return _literal_url(base_url, path)
     filled = path.text(scope, segment)
     if filled is ABSENT:
         missing = [name for name in path.names if scope.get(name) is ABSENT]
         raise ToolError(f"{', '.join(missing)} is needed for this call.")
+    return _filled_url(base_url, path, str(filled))
+
+
+def _filled_url(base_url: str, path: Pattern, filled: str) -> str:
+    """``filled`` below ``base_url``, asserted to lie under what ``path`` declares. Raises ``ToolError``."""
     base = base_url.rstrip("/")
     url = f"{base}{filled}" if filled.startswith("/") or not filled else f"{base}/{filled}"
     declared = sum(piece.count("/") for piece in path.pieces if isinstance(piece, str))
@@ -120,9 +131,13 @@ def _url(base_url: str, path: Pattern, scope: Scope) -> str:
     return url
 
 
+@lru_cache(maxsize=4096)
+def _literal_url(base_url: str, path: Pattern) -> str:
+    """The URL of a path without placeholders. Nothing drops it: it says the same for ever."""
+    return _filled_url(base_url, path, path.literal or "")
+
+
 def _converted(call: Call, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    if not call.send_as:
-        return arguments
     return {
         name: convert.send(call.send_as[name], value, name) if name in call.send_as and value is not None else value
         for name, value in arguments.items()

@@ -22,7 +22,7 @@ from hub.errors import (
 from hub.sdk import convert
 from hub.sdk.content import File
 from hub.sdk.http import Reply
-from hub.sdk.paths import Getter
+from hub.sdk.paths import Getter, Key, whole
 
 Kind = Literal[
     "ok", "tool_error", "not_found", "needs_sign_in", "missing_scope", "rate_limited", "unavailable", "operator"
@@ -60,14 +60,22 @@ class Field:
     converter: str | None = None
     below: "Mapping[str, Field] | None" = None
 
-    def read(self, data: Any) -> Any:
-        """The field's value in one item, None where there is none."""
-        value = self.path(data)
+    def reader(self) -> Getter:
+        """What reads the field's value from one item, None where there is none."""
+        path, converter = self.path, self.converter
         if self.below is not None:
-            if isinstance(value, list):
-                return [pick(self.below, item) for item in value]
-            return pick(self.below, value) if value is not None else None
-        return convert.read(self.converter, value) if self.converter else value
+            below = picker(self.below)
+
+            def read_below(data: Any) -> Any:
+                value = path(data)
+                if isinstance(value, list):
+                    return [below(item) for item in value]
+                return below(value) if value is not None else None
+
+            return read_below
+        if converter:
+            return lambda data: convert.read(converter, path(data))
+        return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +95,32 @@ class Reading:
     graphql: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
 
-    def shape(self, data: Any) -> Any:
-        """One item, or the whole answer, with only its ``fields``."""
-        return pick(self.fields, data) if self.fields is not None else data
+    shape: Getter = field(init=False, compare=False)
+    """One item, or the whole answer, with only its ``fields``."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", picker(self.fields) if self.fields is not None else whole)
 
 
-def pick(fields: Mapping[str, Field], data: Any) -> dict[str, Any]:
-    """The named fields of one item; those it does not have are left out."""
-    read = ((name, one.read(data)) for name, one in fields.items())
-    return {name: value for name, value in read if value is not None}
+def picker(fields: Mapping[str, Field]) -> Getter:
+    """What takes the named fields of one item; those it does not have are left out. Made once for all items."""
+    keys = [
+        (name, one.path.name)
+        for name, one in fields.items()
+        if isinstance(one.path, Key) and one.below is None and not one.converter
+    ]
+    readers = [(name, one.reader()) for name, one in fields.items()]
+
+    def pick_keys(data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            return {}
+        get = data.get
+        return {name: value for name, key in keys if (value := get(key)) is not None}
+
+    def pick(data: Any) -> dict[str, Any]:
+        return {name: value for name, read in readers if (value := read(data)) is not None}
+
+    return pick_keys if len(keys) == len(readers) else pick
 
 
 def parsed(reply: Reply) -> Any:

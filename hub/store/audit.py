@@ -4,27 +4,20 @@ A call that is not a read is written before it is sent (``intent``); a read is n
 are kept as a digest only. Not a log for debugging (``hub.observe``), and never changed once a call has ended.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, insert, select, update
 
 from hub.sdk.tool import Effect
 from hub.store.database import Database
 from hub.store.identifiers import Random, new_id
-from hub.store.journal import Journal
-from hub.store.tables import audit
-
-_INSERT = insert(audit)
-_OUTCOME = (
-    update(audit)
-    .where(audit.c.id == bindparam("call"), audit.c.outcome.is_(None))
-    .values(outcome=bindparam("ended"), ms=bindparam("took"))
-)
+from hub.store.journal import Journal, Statement
+from hub.store.tables import audit, microseconds
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call of a tool. ``outcome`` and ``ms`` (milliseconds) are None until it has ended.
 
     ``token_id`` is None for the local user; ``arguments_digest`` is a hash, never the arguments.
@@ -39,6 +32,26 @@ class Call:
     at: datetime
     outcome: str | None = None
     ms: float | None = None
+
+
+_COLUMNS = ("id", *Call._fields)
+_AT = _COLUMNS.index("at")
+
+
+def _row(posted: tuple[str, Call]) -> tuple[object, ...]:
+    row = [posted[0], *posted[1]]
+    row[_AT] = microseconds(posted[1].at)
+    return tuple(row)
+
+
+_INSERT = Statement(insert(audit), _COLUMNS, _row)
+_OUTCOME = Statement(
+    update(audit)
+    .where(audit.c.id == bindparam("call"), audit.c.outcome.is_(None))
+    .values(outcome=bindparam("ended"), ms=bindparam("took")),
+    ("call", "ended", "took"),
+    tuple,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,8 @@ class Audit:
         self._database = database
         self._journal = journal
         self._random = random
+        # A note's id is only needed in its row, so it is made with it.
+        self._noted = Statement(insert(audit), _COLUMNS, lambda call: _row((new_id(call.at, random), call)))
 
     async def intent(self, record: Call) -> str:
         """Write that a call is about to be sent, and return its id once that is durable.
@@ -64,16 +79,16 @@ class Audit:
         the call must not be sent.
         """
         id = new_id(record.at, self._random)
-        await self._journal.commit(_INSERT, {"id": id, **asdict(record)})
+        await self._journal.commit(_INSERT, (id, record))
         return id
 
     def outcome(self, id: str, outcome: str, ms: float) -> None:
         """Note how the call with this id ended; written within a second. The first outcome stands."""
-        self._journal.post(_OUTCOME, {"call": id, "ended": outcome, "took": ms})
+        self._journal.post(_OUTCOME, (id, outcome, ms))
 
     def note(self, record: Call) -> None:
         """Note a call that has ended (a read); written within a second."""
-        self._journal.post(_INSERT, {"id": new_id(record.at, self._random), **asdict(record)})
+        self._journal.post(self._noted, record)
 
     async def flush(self) -> None:
         """Wait until all that was noted is written. Raises ``StoreUnavailable``."""

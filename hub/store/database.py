@@ -96,7 +96,8 @@ class Database:
         self._writing = asyncio.Lock()
         options: dict[str, Any]
         if self.sqlite:
-            options = {"connect_args": {"timeout": BUSY_MS / 1000}}
+            # The connection used last knows most of the file's pages still; the others only as they were.
+            options = {"connect_args": {"timeout": BUSY_MS / 1000}, "pool_use_lifo": True}
         else:
             settings = {"application_name": "hub"}
             options = {

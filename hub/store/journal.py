@@ -7,24 +7,79 @@ its row is written with the next group, a quarter of a second later at most. Not
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from itertools import chain
+from operator import itemgetter
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Executable
+from sqlalchemy import Executable, Insert, bindparam, insert
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql import ClauseElement
 
 from hub.observe import log
 from hub.store.database import Database, StoreUnavailable
 
 _log = log("store.journal")
 
+Row = tuple[Any, ...]
+Prepared = tuple[str, Callable[[Row], Row]]
+"""A statement's text for the driver, and what puts a row's values into the order of its places."""
 
-@dataclass(slots=True, eq=False)
-class _Write:
+BLOCK = 32
+"""Rows one insert statement takes, where there are so many."""
+
+
+class Statement:
+    """One kind of write, compiled once for each kind of database.
+
+    ``names`` are its parameters in the order in which ``row`` gives their values, as the driver takes them; ``row``
+    makes them of what was posted, and is asked only when the group is written.
+    """
+
+    def __init__(self, executable: Executable, names: tuple[str, ...], row: Callable[[Any], Row]) -> None:
+        self._executable = executable
+        self._names = names
+        # By statement and kind of database; both are fixed, so nothing drops one.
+        self._compiled: dict[tuple[str, int], Prepared] = {}
+        self.row = row
+
+    def work(self, dialect: Dialect, rows: list[Row]) -> Iterator[tuple[str, list[Row]]]:
+        """Texts for the driver, each with the rows of its values.
+
+        Rows that are inserted go ``BLOCK`` at a time, because the driver's thread and ours take turns for each step
+        of the database.
+        """
+        if isinstance(self._executable, Insert) and len(rows) >= BLOCK:
+            text, ordered = self._prepared(dialect, BLOCK)
+            whole = len(rows) - len(rows) % BLOCK
+            blocks = range(0, whole, BLOCK)
+            yield text, [ordered(tuple(chain.from_iterable(rows[at : at + BLOCK]))) for at in blocks]
+            rows = rows[whole:]
+        if rows:
+            text, ordered = self._prepared(dialect, 1)
+            yield text, [ordered(row) for row in rows]
+
+    def _prepared(self, dialect: Dialect, rows: int) -> "Prepared":
+        known = self._compiled.get((dialect.name, rows))
+        if known is None:
+            names, executable = list(self._names), self._executable
+            if rows > 1 and isinstance(executable, Insert):
+                numbered = [{name: f"{name}_{row}" for name in names} for row in range(rows)]
+                held: Any = [{name: bindparam(key) for name, key in row.items()} for row in numbered]
+                executable = insert(executable.table).values(held)
+                names = [key for row in numbered for key in row.values()]
+            made: Any = cast(ClauseElement, executable).compile(dialect=dialect, column_keys=list(self._names))
+            known = str(made), itemgetter(*(names.index(name) for name in made.positiontup))
+            self._compiled[dialect.name, rows] = known
+        return known
+
+
+class _Write(NamedTuple):
     """One row on its way; without a statement only a mark that everything before it is written."""
 
-    statement: Executable | None
-    row: dict[str, Any]
+    statement: Statement | None
+    posted: Any
     done: asyncio.Future[None] | None = None
 
     def settle(self, wrong: BaseException | None = None) -> None:
@@ -51,28 +106,29 @@ class Journal:
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def commit(self, statement: Executable | None, row: dict[str, Any]) -> None:
+    async def commit(self, statement: Statement | None, posted: Any) -> None:
         """Write one row and wait until it is durable. Raises ``StoreUnavailable`` when it could not be written."""
         if self._closed:
             raise StoreUnavailable("The store is closed.")
         done = asyncio.get_running_loop().create_future()
-        self._awaited.append(_Write(statement, row, done))
+        self._awaited.append(_Write(statement, posted, done))
         self._start()
         self._wake.set()
         await done
 
-    def post(self, statement: Executable, row: dict[str, Any]) -> None:
+    def post(self, statement: Statement, posted: Any) -> None:
         """Write one row soon. While the database is away the newest ``limit`` rows are kept; what is lost is logged."""
         if self._closed:
             _log.error("a row came after the store was closed and is lost")
             return
-        self._posted.append(_Write(statement, row))
-        self._wait()
-        self._start()
+        self._posted.append(_Write(statement, posted))
+        if self._timer is None or len(self._posted) > self._limit:
+            self._wait()
+            self._start()
 
     async def flush(self) -> None:
         """Wait until all posted rows are written, or have been tried. Raises ``StoreUnavailable``."""
-        await self.commit(None, {})
+        await self.commit(None, None)
 
     async def close(self) -> None:
         """Write what is left, and end."""
@@ -152,12 +208,13 @@ class Journal:
             write.settle()
 
     async def _transact(self, group: list[_Write]) -> None:
-        rows: dict[Executable, list[dict[str, Any]]] = {}
+        rows: dict[Statement, list[Row]] = {}
         for write in group:
             if write.statement is not None:
-                rows.setdefault(write.statement, []).append(write.row)
+                rows.setdefault(write.statement, []).append(write.statement.row(write.posted))
         if not rows:
             return
         async with self._database.write() as connection:
             for statement, held in rows.items():
-                await connection.execute(statement, held)
+                for text, values in statement.work(connection.dialect, held):
+                    await connection.exec_driver_sql(text, values)

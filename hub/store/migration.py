@@ -1,16 +1,13 @@
-"""Brings a database to the form this program needs: Alembic, run from the program itself.
+"""Sees to it that a database has the form this program needs.
 
-Works from the installed package; there is no alembic.ini and no command line. Not the steps themselves
-(``migrations/versions``).
+Not the upgrade itself (``upgrade.py``), which most starts do not need.
 """
 
+import re
+from importlib import import_module
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from hub.errors import ConfigError
@@ -18,6 +15,9 @@ from hub.store.database import LOST, Database, StoreUnavailable, place_of, reaso
 
 FOLDER = Path(__file__).parent / "migrations"
 """Where the steps lie."""
+
+_REVISION = re.compile(r"^revision\b[^=\n]*=\s*[\"'](.+?)[\"']", re.MULTILINE)
+_BEFORE = re.compile(r"^down_revision\b[^=\n]*=\s*[\"'](.+?)[\"']", re.MULTILINE)
 
 _LOCK = 0x6875625F6D696772
 """The PostgreSQL advisory lock that lets one replica at a time migrate."""
@@ -40,15 +40,19 @@ async def migrate(database: Database) -> None:
 
 
 def _upgrade(connection: Connection, place: str) -> None:
-    config = Config()
-    # A percent sign in a folder's name would be read as the configuration's own placeholder.
-    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
-    newer = set(MigrationContext.configure(connection).get_current_heads()) - known
-    if newer:
-        raise ConfigError(
-            f"database_url: {place} was written by a newer hub (revision {', '.join(sorted(newer))}). Start that "
-            "version of the hub, or restore a backup from before the upgrade."
-        )
-    command.upgrade(config, "head")
+    if _current(connection) != newest():
+        import_module("hub.store.upgrade").upgrade(connection, FOLDER, place)
+
+
+def newest() -> set[str]:
+    """The revisions of a database in its newest form: the steps no other step builds on."""
+    texts = [step.read_text("utf-8") for step in (FOLDER / "versions").glob("*.py")]
+    steps = {found[1] for text in texts if (found := _REVISION.search(text))}
+    return steps - {found[1] for text in texts if (found := _BEFORE.search(text))}
+
+
+def _current(connection: Connection) -> set[str]:
+    """The revisions the database has, as Alembic notes them; none where it has not been made."""
+    if not inspect(connection).has_table("alembic_version"):
+        return set()
+    return set(connection.execute(text("SELECT version_num FROM alembic_version")).scalars())

@@ -4,6 +4,7 @@ their way to the process that asked.
 Not the sessions themselves: those are sealed into their ids. Sealing is the wire's business, too.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import Table, delete, insert, select, update
@@ -50,13 +51,24 @@ class Sessions:
         async with self._database.read() as connection:
             return (await connection.execute(query)).first() is not None
 
-    async def note(self, key: str, notes: str, expires_at: datetime) -> None:
-        """Remember sealed ``notes`` under ``key``, in place of what was there; told to all."""
-        row = {"notes": notes, "expires_at": expires_at}
+    async def note(self, key: str, change: Callable[[str | None], str], expires_at: datetime) -> None:
+        """Let ``change`` say what is remembered under ``key`` from what was, both sealed, while nobody else can; told
+        to all. What ``change`` raises leaves it as it was."""
+        try:
+            await self._note(key, change, expires_at)
+        except IntegrityError:
+            await self._note(key, change, expires_at)  # another process made the row at the same moment
+
+    async def _note(self, key: str, change: Callable[[str | None], str], expires_at: datetime) -> None:
+        mine = session_notes.c.key == key
         async with self._database.write() as connection:
-            done = await connection.execute(update(session_notes).where(session_notes.c.key == key).values(row))
-            if not done.rowcount:
+            query = select(session_notes.c.notes).where(mine).with_for_update()
+            before = (await connection.execute(query)).scalar_one_or_none()
+            row = {"notes": change(before), "expires_at": expires_at}
+            if before is None:
                 await connection.execute(insert(session_notes), {"key": key, **row})
+            else:
+                await connection.execute(update(session_notes).where(mine).values(row))
             await self._changes.record(connection, NOTED, key)
 
     async def noted(self, key: str) -> str | None:
@@ -80,13 +92,9 @@ class Sessions:
 
     async def take(self, question: str) -> str | None:
         """The sealed answer left for this question, which is then gone."""
-        mine = posted_answers.c.question == question
+        taken = delete(posted_answers).where(posted_answers.c.question == question).returning(posted_answers.c.answer)
         async with self._database.write() as connection:
-            answer: str | None = (
-                await connection.execute(select(posted_answers.c.answer).where(mine))
-            ).scalar_one_or_none()
-            if answer is not None:
-                await connection.execute(delete(posted_answers).where(mine))
+            answer: str | None = (await connection.execute(taken)).scalar_one_or_none()
             return answer
 
     async def cancel(self, call: str) -> None:

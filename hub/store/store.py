@@ -8,17 +8,26 @@ from pathlib import Path
 
 from hub.clock import Clock
 from hub.store import start
+from hub.store.attempts import Attempts
 from hub.store.audit import Audit
+from hub.store.ceremonies import Ceremonies
 from hub.store.changes import Changes
 from hub.store.database import Database
+from hub.store.external_identities import ExternalIdentities
 from hub.store.identifiers import Random
+from hub.store.invitations import Invitations
 from hub.store.journal import Journal
 from hub.store.migration import migrate
+from hub.store.oauth import Clients, Codes, Grants
+from hub.store.passkeys import Passkeys
+from hub.store.passwords import Passwords
+from hub.store.second_factors import SecondFactors
 from hub.store.sessions import Sessions
 from hub.store.setup_links import SetupLinks
 from hub.store.tasks import Tasks
 from hub.store.tokens import Tokens
 from hub.store.users import Users
+from hub.store.web_sessions import WebSessions
 
 
 class Store:
@@ -34,6 +43,17 @@ class Store:
         self.tokens = Tokens(database, self.changes, self._journal, clock, random)
         self.tasks = Tasks(database, self.changes, clock)
         self.sessions = Sessions(database, self.changes, clock)
+        self.web_sessions = WebSessions(database, clock, random)
+        self.passwords = Passwords(database, clock)
+        self.second_factors = SecondFactors(database, clock)
+        self.passkeys = Passkeys(database, clock, random)
+        self.external_identities = ExternalIdentities(database, self.changes, clock, random)
+        self.invitations = Invitations(database, self.changes, clock, random)
+        self.ceremonies = Ceremonies(database, clock, random)
+        self.attempts = Attempts(database, clock)
+        self.clients = Clients(database, clock)
+        self.codes = Codes(database, clock)
+        self.grants = Grants(database, self.changes, self._journal, clock, random)
         self.audit = Audit(database, self._journal, random)
 
     @classmethod
@@ -59,6 +79,14 @@ class Store:
         async with self._database.read() as connection:
             await start.check_newest(connection, self._clock)
         await self.changes.start()
+
+    async def prune(self) -> None:
+        """Delete the tasks and what is kept of sessions that are past their time. Raises ``StoreUnavailable``."""
+        await self.tasks.prune()
+        await self.sessions.prune()
+        await self.web_sessions.prune()
+        await self.ceremonies.prune()
+        await self.attempts.prune()
 
     async def ping(self) -> None:
         """Ask the database for a sign of life. Raises ``StoreUnavailable``."""

@@ -17,20 +17,24 @@ from hub.seal import fingerprint
 from hub.store.changes import Changes
 from hub.store.database import Database
 from hub.store.identifiers import Random, new_id
-from hub.store.journal import Journal
+from hub.store.journal import Journal, Statement
 from hub.store.secrets import random_text
-from hub.store.tables import tokens, users
+from hub.store.tables import microseconds, tokens, users
 from hub.store.users import User, checked_name
 
 PREFIX = "hub_"
 """What every token begins with, so that scanners find one that leaked."""
 
-_TOUCH = update(tokens).where(tokens.c.id == bindparam("touched")).values(last_used_at=bindparam("used"))
+_TOUCH = Statement(
+    update(tokens).where(tokens.c.id == bindparam("touched")).values(last_used_at=bindparam("used")),
+    ("touched", "used"),
+    lambda posted: (posted[0], microseconds(posted[1])),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token, without its secret. ``expires_at`` None: until it is revoked."""
+    """One token, without its secret. ``expires_at`` None: until it is revoked; ``profile`` None: bound to none."""
 
     id: str
     user_id: str
@@ -41,12 +45,13 @@ class Token:
     last_used_at: datetime | None
     revoked_at: datetime | None
     hash: str = field(repr=False)
+    profile: str | None = None
 
     @classmethod
     def of(cls, row: RowMapping | dict[str, Any], prefix: str = "") -> "Token":
         """The token of a row whose columns bear ``prefix``."""
         effects = frozenset(cast(Effect, word) for word in str(row[prefix + "effects"]).split())
-        names = ("created_at", "expires_at", "last_used_at", "revoked_at", "hash")
+        names = ("created_at", "expires_at", "last_used_at", "revoked_at", "hash", "profile")
         held = {name: row[prefix + name] for name in names}
         return cls(row[prefix + "id"], row[prefix + "user_id"], row[prefix + "name"], effects, **held)
 
@@ -62,7 +67,12 @@ class Tokens:
         self._random = random
 
     async def create(
-        self, user_id: str, name: str, effects: Iterable[Effect], expires_at: datetime | None = None
+        self,
+        user_id: str,
+        name: str,
+        effects: Iterable[Effect],
+        expires_at: datetime | None = None,
+        profile: str | None = None,
     ) -> tuple[Token, str]:
         """A new token and its secret (``hub_`` and 43 characters), which cannot be shown again.
 
@@ -82,6 +92,7 @@ class Tokens:
             "effects": " ".join(effect for effect in EFFECTS if effect in allowed),
             "created_at": now,
             "expires_at": expires_at,
+            "profile": profile,
         }
         async with self._database.write() as connection:
             await connection.execute(insert(tokens), row)
@@ -117,4 +128,4 @@ class Tokens:
 
     def touch(self, id: str, at: datetime) -> None:
         """Note that the token was used ``at``; written within a second, and nobody's cache is dropped for it."""
-        self._journal.post(_TOUCH, {"touched": id, "used": at})
+        self._journal.post(_TOUCH, (id, at))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.clock import Clock
@@ -16,6 +16,7 @@ from hub.errors import HubError
 from hub.store.changes import Changes
 from hub.store.database import Database
 from hub.store.identifiers import Random, new_id
+from hub.store.people_tables import web_sessions
 from hub.store.tables import users
 
 Role = Literal["member", "admin"]
@@ -66,7 +67,8 @@ def checked_name(name: str) -> str:
     return kept
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
+    """The name as it is compared: in any case, and in any of Unicode's spellings."""
     return unicodedata.normalize("NFKC", name.strip()).casefold()
 
 
@@ -84,7 +86,7 @@ class Users:
         now = self._clock.now()
         kept = checked_name(name)
         user = User(new_id(now, self._random), kept, role, now, None)
-        row = {"id": user.id, "name": kept, "name_key": _key(kept), "role": role, "created_at": now}
+        row = {"id": user.id, "name": kept, "name_key": name_key(kept), "role": role, "created_at": now}
         try:
             async with self._database.write() as connection:
                 await connection.execute(insert(users), row)
@@ -99,7 +101,7 @@ class Users:
 
     async def by_name(self, name: str) -> User | None:
         """The user with this name, in any case."""
-        return await self._one(users.c.name_key == _key(name))
+        return await self._one(users.c.name_key == name_key(name))
 
     async def list(self) -> "list[User]":
         """All users by name."""
@@ -108,7 +110,8 @@ class Users:
             return [User.of(row) for row in rows.mappings()]
 
     async def disable(self, id: str) -> bool:
-        """Shut the user out, with all their tokens, until ``enable``; returns whether this changed anything."""
+        """Shut the user out, with all their tokens, until ``enable``, and end their web sessions for good; returns
+        whether this changed anything."""
         return await self._set(id, self._clock.now())
 
     async def enable(self, id: str) -> bool:
@@ -123,7 +126,25 @@ class Users:
             )
             if done.rowcount:
                 await self._changes.record(connection, "user", id)
+                if disabled_at is not None:
+                    await connection.execute(delete(web_sessions).where(web_sessions.c.user_id == id))
             return bool(done.rowcount)
+
+    async def set_role(self, id: str, role: Role) -> bool:
+        """Give the user another role, and end their web sessions, which were opened under the old one; returns whether
+        this changed anything."""
+        other = update(users).where(users.c.id == id, users.c.role != role)
+        async with self._database.write() as connection:
+            done = await connection.execute(other.values(role=role))
+            if done.rowcount:
+                await self._changes.record(connection, "user", id)
+                await connection.execute(delete(web_sessions).where(web_sessions.c.user_id == id))
+            return bool(done.rowcount)
+
+    async def count(self) -> int:
+        """How many users there are."""
+        async with self._database.read() as connection:
+            return int((await connection.execute(select(func.count()).select_from(users))).scalar_one())
 
     async def _one(self, condition: Any) -> User | None:
         async with self._database.read() as connection:

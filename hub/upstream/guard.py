@@ -12,6 +12,9 @@ from functools import lru_cache
 from hub.errors import OperatorNeeded
 from hub.upstream.places import IPAddress, Place
 
+_REMEMBERED = 4096
+"""How many allowed destinations a guard remembers."""
+
 METADATA = frozenset(
     ipaddress.ip_address(text)
     for text in (
@@ -132,13 +135,27 @@ class Guard:
             connector: tuple(Place.parse(text, connector) for text in texts)
             for connector, texts in allow_private.items()
         }
+        self._judged: dict[tuple[str, str, int, tuple[str, ...]], bool] = {}
 
     def judge(self, connector: str, host: str, port: int, addresses: Sequence[str]) -> bool:
         """Allow a connection of ``connector`` to all ``addresses`` of ``host``, or refuse it.
 
         Returns whether it goes to an opened private place. Raises ``OperatorNeeded`` when any one address is
         neither public nor opened for this connector: an answer that mixes both is an attack or a mistake.
+
+        What was allowed once is remembered by all it was judged by, so nothing has to drop it: the same question about
+        the same addresses has the same answer as long as this guard lives. Refusals are made anew.
         """
+        asked = (connector, host, port, tuple(addresses))
+        known = self._judged.get(asked)
+        if known is None:
+            known = self._judge(connector, host, port, addresses)
+            if len(self._judged) >= _REMEMBERED:
+                self._judged.clear()
+            self._judged[asked] = known
+        return known
+
+    def _judge(self, connector: str, host: str, port: int, addresses: Sequence[str]) -> bool:
         private = False
         for text in addresses:
             reason = forbidden(text)

@@ -5,8 +5,7 @@ Pure functions over mappings. Not the signing of requests: credentials are put i
 
 import re
 from collections.abc import Mapping
-
-from multidict import CIMultiDict
+from functools import lru_cache
 
 from hub import __version__
 from hub.errors import ToolError
@@ -32,28 +31,36 @@ _HARMLESS = frozenset(
 """Headers that hold no credential, whatever their value."""
 
 
-def sendable(headers: Mapping[str, str]) -> CIMultiDict[str]:
-    """The headers as they are sent: checked, without those of the connection, with a ``User-Agent``.
+@lru_cache(maxsize=1024)
+def _lower(name: str) -> str | None:
+    """The header's name in lower case, None for one the transport writes itself. Raises ``ToolError``."""
+    if not _TOKEN.fullmatch(name):
+        raise ToolError(f"{name!r} is not a header name.")
+    lower = name.lower()
+    return None if lower in _OURS or lower in _HOP_BY_HOP else lower
+
+
+def sendable(headers: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The headers as they are sent, by their lower-case names: checked, without those of the connection, with a
+    ``User-Agent``.
 
     Raises ``ToolError`` on a name that is no token or a value with control characters (RFC 9110, section 5.5):
     a line break there would begin a header, or a request, of its own.
     """
-    listed = {
-        part.strip().lower()
-        for name, value in headers.items()
-        if name.lower() == "connection"
-        for part in value.split(",")
-    }
-    clean: CIMultiDict[str] = CIMultiDict()
+    clean: dict[str, tuple[str, str]] = {}
+    listed: set[str] = set()
     for name, value in headers.items():
-        if not _TOKEN.fullmatch(name):
-            raise ToolError(f"{name!r} is not a header name.")
+        lower = _lower(name)
         if _CONTROL.search(value):
             raise ToolError(f"The header {name} may not hold line breaks or other control characters.")
-        lower = name.lower()
-        if lower not in _OURS and lower not in _HOP_BY_HOP and lower not in listed:
-            clean[name] = value.strip()
-    clean.setdefault("User-Agent", USER_AGENT)
+        if lower is not None:
+            clean[lower] = (name, value.strip())
+        elif name.lower() == "connection":
+            listed.update(part.strip().lower() for part in value.split(","))
+    for lower in listed:
+        clean.pop(lower, None)
+    if "user-agent" not in clean:
+        clean["user-agent"] = ("User-Agent", USER_AGENT)
     return clean
 
 

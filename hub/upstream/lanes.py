@@ -4,30 +4,84 @@ One slow host fills its own lanes and waits there, never the whole pool. Not a r
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import deque
+from contextlib import suppress
+
+Host = tuple[str, int]
+
+
+class _Lane:
+    """Places that are taken and given back, first come first served; ``users`` hold or wait for one."""
+
+    __slots__ = ("_free", "_waiting", "users")
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self.users = 0
+
+    async def take(self) -> None:
+        """Take a place, or wait for one; cancelled, it takes none."""
+        if self._free and not self._waiting:
+            self._free -= 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                self.give()
+            else:
+                with suppress(ValueError):
+                    self._waiting.remove(turn)
+            raise
+
+    def give(self) -> None:
+        """Give a place back, to who waits longest."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
 
 
 class Lanes:
     """Bounds concurrent requests to ``total``, of which ``per_host`` to one host."""
 
     def __init__(self, total: int, per_host: int) -> None:
-        self._total = asyncio.Semaphore(total)
+        self._total = _Lane(total)
         self._per_host = per_host
-        self._hosts: dict[str, tuple[asyncio.Semaphore, int]] = {}
+        self._hosts: dict[Host, _Lane] = {}
 
-    @asynccontextmanager
-    async def taken(self, host: str) -> AsyncIterator[None]:
-        """Hold one lane to ``host`` while the block runs; waits, first come first served, until one is free."""
-        lane, users = self._hosts.get(host, (asyncio.Semaphore(self._per_host), 0))
-        self._hosts[host] = (lane, users + 1)
+    async def take(self, host: Host) -> None:
+        """Take one lane to ``host``; waits, first come first served, until one is free. Give it back with ``give``,
+        unless this was cancelled."""
+        lane = self._hosts.get(host)
+        if lane is None:
+            lane = self._hosts[host] = _Lane(self._per_host)
+        lane.users += 1
         try:
             # The host's own lane first: who waits for a slow host must hold nothing others need.
-            async with lane, self._total:
-                yield
-        finally:
-            lane, users = self._hosts[host]
-            if users == 1:
-                del self._hosts[host]
-            else:
-                self._hosts[host] = (lane, users - 1)
+            await lane.take()
+            try:
+                await self._total.take()
+            except BaseException:
+                lane.give()
+                raise
+        except BaseException:
+            self._leave(host, lane)
+            raise
+
+    def give(self, host: Host) -> None:
+        """Give a lane to ``host`` back."""
+        lane = self._hosts[host]
+        self._total.give()
+        lane.give()
+        self._leave(host, lane)
+
+    def _leave(self, host: Host, lane: _Lane) -> None:
+        lane.users -= 1
+        if not lane.users:
+            del self._hosts[host]

@@ -1,24 +1,25 @@
-"""Ties one request to the addresses that were judged for it, inside aiohttp's one session.
+"""Ties one request to the addresses that were judged for it, inside aiohttp's one pool of connections.
 
-``Flight`` travels beside a request in a context variable; ``PinnedRequest`` and ``PinnedResolver`` read it where
-aiohttp would otherwise pool by host name alone and look the name up a second time. No judgement here.
+``Flight`` travels beside a request in a context variable; ``PinnedResolver`` reads it where aiohttp would otherwise
+look the name up a second time, and ``Destination`` keeps connections apart that must not be shared. No judgement here.
 """
 
+import asyncio
 import ipaddress
 import select
 import socket
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from hub.upstream.resolver import Resolver
+from hub.upstream.target import Target
 
 if TYPE_CHECKING:
-    from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ConnectionKey
     from aiohttp.connector import Connection
 
@@ -28,29 +29,26 @@ class Flight:
     """One round trip: the host asked for, the addresses it may connect to, and whether a byte has left.
 
     ``partition`` names the connector when the addresses are private places opened for it alone, else it is empty.
-    ``used`` are the pool's connections that have carried a request before.
     """
 
     host: str
     addresses: tuple[str, ...]
     partition: str
-    used: "WeakSet[ResponseHandler]"
     sent: bool = False
 
 
 FLIGHT: ContextVar[Flight] = ContextVar("upstream_flight")
 
 
-class StaleConnection(Exception):
-    """The pool gave a connection its server has already ended; nothing was written to it."""
+class Destination(aiohttp.ClientRequest):
+    """Where a connection goes, as aiohttp's pool wants to be told: scheme, host, port, proxy. Never sent itself."""
 
-
-class PinnedRequest(aiohttp.ClientRequest):
-    """An aiohttp request that knows its flight."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._flight = FLIGHT.get()
-        super().__init__(*args, **kwargs)
+    def __init__(self, target: Target, partition: str, proxy: URL | None) -> None:
+        host = f"[{target.host}]" if ":" in target.host else target.host
+        url = URL(f"{target.scheme}://{host}:{target.port}/", encoded=True)
+        super().__init__("GET", url, loop=asyncio.get_running_loop(), proxy=proxy)
+        key = super().connection_key
+        self._key = key._replace(host=f"{key.host} of {partition}") if partition else key
 
     @property
     def connection_key(self) -> "ConnectionKey":
@@ -60,24 +58,13 @@ class PinnedRequest(aiohttp.ClientRequest):
         that answers a public address to one connector now would hand it the open connection to the private
         address that the same name had for another connector before. Public connections are shared by all.
         """
-        key = super().connection_key
-        return key._replace(host=f"{key.host} of {self._flight.partition}") if self._flight.partition else key
-
-    async def send(self, conn: "Connection") -> aiohttp.ClientResponse:
-        """Write the request; from here on it counts as seen by the provider.
-
-        Raises ``StaleConnection`` for a pooled connection that has something to read before anything was asked:
-        that is its end, which the loop has not come round to. A write sent into it would be lost in doubt.
-        """
-        if conn.protocol is None or (conn.protocol in self._flight.used and _ended(conn)):
-            raise StaleConnection
-        self._flight.used.add(conn.protocol)
-        self._flight.sent = True
-        return await super().send(conn)
+        return self._key
 
 
-def _ended(conn: "Connection") -> bool:
-    held = conn.transport.get_extra_info("socket") if conn.transport is not None else None
+def ended(connection: "Connection") -> bool:
+    """Whether a connection from the pool has something to read before anything was asked: that is its end, which the
+    loop has not come round to. A write sent into it would be lost in doubt."""
+    held = connection.transport.get_extra_info("socket") if connection.transport is not None else None
     if held is None or held.fileno() < 0:
         return True
     poll = select.poll()

@@ -24,8 +24,7 @@ def redirected(request: Outgoing, reply: Reply) -> Outgoing | None:
     To another scheme, host or port only headers known to hold no credential go along. Raises ``OperatorNeeded``
     on the way from https to http, ``ProviderUnavailable`` when ``Location`` is not a URL.
     """
-    location = reply.headers.get("location")
-    if reply.status not in _STATUSES or not location:
+    if reply.status not in _STATUSES or not (location := reply.headers.get("location")):
         return None
     here = Target.of(request.url)
     try:

@@ -60,15 +60,22 @@ class CachedResolver:
         self._clock = clock
         self._ttl = ttl
         self._size = size
-        self._known: OrderedDict[str, tuple[float, list[str]]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[float, tuple[str, ...]]] = OrderedDict()
         self._asked: dict[str, asyncio.Task[list[str]]] = {}
+
+    def known(self, host: str) -> tuple[str, ...] | None:
+        """The addresses of ``host`` where they are known, else None."""
+        known = self._known.get(host)
+        if known is None or self._clock.monotonic() >= known[0]:
+            return None
+        self._known.move_to_end(host)
+        return known[1]
 
     async def addresses(self, host: str) -> list[str]:
         """See ``Resolver``."""
-        known = self._known.get(host)
-        if known is not None and self._clock.monotonic() < known[0]:
-            self._known.move_to_end(host)
-            return known[1]
+        known = self.known(host)
+        if known is not None:
+            return list(known)
         asked = self._asked.get(host)
         if asked is None:
             asked = self._asked[host] = asyncio.create_task(self._ask(host))
@@ -78,7 +85,7 @@ class CachedResolver:
 
     async def _ask(self, host: str) -> list[str]:
         found = await self._resolver.addresses(host)
-        self._known[host] = (self._clock.monotonic() + self._ttl, found)
+        self._known[host] = (self._clock.monotonic() + self._ttl, tuple(found))
         self._known.move_to_end(host)
         while len(self._known) > self._size:
             self._known.popitem(last=False)

@@ -6,7 +6,8 @@ ways is refused here, before reach, guard or transport see it. Not a name lookup
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from yarl import URL
@@ -19,14 +20,16 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _BLANK = re.compile(r"[\x00-\x20\x7f]")
 _VISIBLE = re.compile(r"[!-~]+")
 _UNSAFE = re.compile(r"[\"<>\\^`{|}]")
+_SPLIT = re.compile(r"(https?://[^/?#]+)([/?#].*)?", re.DOTALL)
+_REST = re.compile(r"[!-\[\]-~]*")
+"""Visible ASCII without the backslash."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A request's URL and the parts that decide where it goes.
 
     ``url`` is the URL in ASCII without fragment; ``host`` a lower-case name or an IP address without brackets;
-    ``address`` the latter, parsed.
+    ``address`` the latter, parsed; ``path`` what the request line asks for (RFC 9112, section 3.2.1, origin-form).
     """
 
     url: str
@@ -34,6 +37,7 @@ class Target:
     host: str
     port: int
     address: IPAddress | None
+    path: str
 
     @property
     def netloc(self) -> str:
@@ -41,13 +45,32 @@ class Target:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @classmethod
+    @lru_cache(maxsize=256)
     def of(cls, url: str) -> "Target":
         """Read ``url``: absolute, http or https, percent-encoded; only the host may be beyond ASCII (it becomes
         its IDNA form, UTS 46).
 
         Raises ``ToolError`` for anything that is not plainly one URL: userinfo, blanks or control characters,
         a trailing dot, IPv4 addresses spelled as hex, octal or one number, IPv6 zone ids.
+
+        The latest are remembered, as each URL is read at several doors; nothing drops one but the need for room: a
+        URL says the same for ever.
         """
+        split = _SPLIT.fullmatch(url)
+        if split is None:
+            return cls._read(url)
+        # Where a URL goes is settled before its first "/", "?" or "#", and is the same for many; what follows only
+        # has to be plain.
+        origin, rest = split.groups("")
+        if not _REST.fullmatch(rest) or "#" in rest:
+            return cls._read(url)
+        known = _origin(origin)
+        path = rest if rest.startswith("/") else "/" + rest
+        return cls(known.url + rest, known.scheme, known.host, known.port, known.address, path)
+
+    @classmethod
+    def _read(cls, url: str) -> "Target":
+        """Read ``url`` whole; raises as ``of`` does."""
         if _BLANK.search(url):
             raise ToolError("A URL may not hold blanks or control characters; percent-encode them.")
         try:
@@ -74,7 +97,13 @@ class Target:
             raise ToolError(f"The URL on {host} is malformed.") from None
         if known == 0 or (sent.scheme, sent.raw_host, sent.port) != (parts.scheme, host, known):
             raise ToolError(f"The URL on {host} is malformed; check its host and port.")
-        return cls(plain, parts.scheme, host, known, address)
+        return cls(plain, parts.scheme, host, known, address, sent.raw_path_qs)
+
+
+@lru_cache(maxsize=4096)
+def _origin(origin: str) -> Target:
+    """The target of ``scheme://host:port`` alone. Nothing drops it: it says the same for ever."""
+    return Target._read(origin)
 
 
 def _host(text: str) -> tuple[str, IPAddress | None]:

@@ -1,4 +1,4 @@
-"""The one seam to the network: ``Transport`` is one round trip, ``AioTransport`` makes it over one aiohttp session.
+"""The one seam to the network: ``Transport`` is one round trip, ``AioTransport`` makes it over one aiohttp pool.
 
 No redirect, no retry, no reading of replies: those are ``upstream.py``'s and the sdk's. Recordings are replayed
 through another ``Transport``, so all rules above run in tests as they run in life.
@@ -9,28 +9,29 @@ through. Places opened by ``network.allow_private`` are reached directly, as the
 """
 
 import asyncio
-import io
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections import OrderedDict
+from functools import partial
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
-from weakref import WeakSet
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from hub.clock import Clock, SystemClock
+from hub.clock import Alarms, Clock, SystemClock
 from hub.errors import ConfigError, OperatorNeeded, ToolError
 from hub.sdk.http import Outgoing, Reply
 from hub.upstream.errors import Lost, NotSent
 from hub.upstream.guard import Guard
 from hub.upstream.headers import sendable
 from hub.upstream.lanes import Lanes
-from hub.upstream.pinning import FLIGHT, Flight, PinnedRequest, PinnedResolver, StaleConnection
+from hub.upstream.pinning import FLIGHT, Destination, Flight, PinnedResolver, ended
 from hub.upstream.places import Network
 from hub.upstream.resolver import CachedResolver, Resolver, SystemResolver
+from hub.upstream.round_trip import Reading, exchanged, head
 from hub.upstream.target import Target
 
 MAX_BODY = 10_000_000
@@ -43,8 +44,7 @@ METHODS = frozenset(
     {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "QUERY", "PROPFIND", "REPORT", "SEARCH"}
 )
 
-_STREAMED_BODY = 1_000_000  # larger bodies are written in pieces, so that one upload does not hold up the loop
-_MAX_HEADER_LINE = 32_768  # long Link and policy headers are common; aiohttp's own bound is a quarter of this
+_DESTINATIONS = 1024
 
 
 class Transport(Protocol):
@@ -90,37 +90,29 @@ class AioTransport:
         self._max_body = max_body
         self._connect_timeout = connect_timeout
         self._lanes = Lanes(connections, connections_per_host)
-        self._used: WeakSet[ResponseHandler] = WeakSet()
-        self._session: aiohttp.ClientSession | None = None
+        # Pure descriptions of what is asked of the pool; nothing drops one but the need for room.
+        self._destinations: OrderedDict[tuple[str, str, int, str], Destination] = OrderedDict()
+        self._connecting = aiohttp.ClientTimeout(total=None, connect=connect_timeout)
+        self._alarms = Alarms()
+        self._pool: aiohttp.TCPConnector | None = None
 
     async def open(self) -> None:
         """Load the trusted certificates and open the pool. Raises ``ConfigError`` when ``ca_file`` cannot be used."""
         trust = await asyncio.to_thread(self._trust)
-        connector = aiohttp.TCPConnector(
+        self._pool = aiohttp.TCPConnector(
             # The lanes bound connections; a second queue here would hide its waiting inside the connect timeout.
             limit=0,
             use_dns_cache=False,
             resolver=PinnedResolver(self._resolver, self._proxy.raw_host if self._proxy else None),
             ssl=trust,
         )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            request_class=PinnedRequest,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_timeout),
-            trust_env=False,
-            auto_decompress=True,
-            requote_redirect_url=False,
-            skip_auto_headers=("Content-Type",),
-            max_line_size=_MAX_HEADER_LINE,
-            max_field_size=_MAX_HEADER_LINE,
-        )
+        self._pool._factory = cast(Any, partial(Reading, loop=asyncio.get_running_loop()))
 
     async def close(self) -> None:
         """Close every connection and stop the resolver."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
         await self._resolver.close()
 
     async def exchange(
@@ -136,81 +128,85 @@ class AioTransport:
                 f"{outgoing.method!r} is not a method the hub sends; allowed: {', '.join(sorted(METHODS))}."
             )
         target = Target.of(outgoing.url)
-        flight = Flight(target.host, (), "", self._used)
-        mark = FLIGHT.set(flight)
+        flight = Flight(target.host, (), "")
+        host = (target.host, target.port)
         try:
-            async with asyncio.timeout(timeout):
+            with self._alarms.within(timeout):
                 await self._judge(flight, connector, target)
-                async with self._lanes.taken(target.netloc):
+                await self._lanes.take(host)
+                try:
                     return await self._round_trip(outgoing, target, flight)
-        except aiohttp.ClientError as error:
+                finally:
+                    self._lanes.give(host)
+        except (aiohttp.ClientError, HttpProcessingError) as error:
             raise self._told(error, flight, target) from error
         except (TimeoutError, OSError) as error:
             if not flight.sent:
                 raise NotSent(f"no connection within {timeout:g} s") from error
             late = isinstance(error, TimeoutError)
             raise Lost(f"no whole answer within {timeout:g} s" if late else "the connection broke") from error
-        finally:
-            FLIGHT.reset(mark)
 
     async def _judge(self, flight: Flight, connector: str, target: Target) -> None:
         """Pin ``flight`` to addresses the guard allows. Every request is judged, pooled connection or not."""
         if target.address is not None:
             flight.addresses = (target.host,)
+        elif (known := self._resolver.known(target.host)) is not None:
+            flight.addresses = known
         else:
             try:
-                async with asyncio.timeout(self._connect_timeout):
+                with self._alarms.within(self._connect_timeout):
                     flight.addresses = tuple(await self._resolver.addresses(target.host))
             except OSError as error:  # TimeoutError is one
                 if self._proxy is None:
                     unknown = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
                     raise NotSent("its name has no address", permanent=unknown) from error
-            if not flight.addresses and self._proxy is None:
-                raise NotSent("its name has no address", permanent=True)
+        if not flight.addresses and self._proxy is None:
+            raise NotSent("its name has no address", permanent=True)
         if self._guard.judge(connector, target.host, target.port, flight.addresses):
             flight.partition = connector
 
     async def _round_trip(self, outgoing: Outgoing, target: Target, flight: Flight) -> Reply:
-        if self._session is None:
+        headers = sendable(outgoing.headers)
+        destination = self._destination(target, flight)
+        connection = await self._connection(destination, flight, outgoing.repeatable)
+        proxied = destination.proxy is not None and target.scheme == "http"
+        if proxied and "Proxy-Authorization" in destination.headers:
+            # Only the request itself can tell an HTTP proxy on whose account it comes; TLS has its own tunnel.
+            headers["proxy-authorization"] = ("Proxy-Authorization", destination.headers["Proxy-Authorization"])
+        flight.sent = True
+        return await exchanged(connection, head(outgoing, target, headers, proxied), outgoing, target, self._max_body)
+
+    def _destination(self, target: Target, flight: Flight) -> Destination:
+        if self._proxy is not None and not flight.partition:
+            return Destination(target, "", self._proxy)  # aiohttp writes the proxy's authorization into it
+        asked = (target.scheme, target.host, target.port, flight.partition)
+        known = self._destinations.get(asked)
+        if known is None:
+            known = self._destinations[asked] = Destination(target, flight.partition, None)
+            if len(self._destinations) > _DESTINATIONS:
+                self._destinations.popitem(last=False)
+        return known
+
+    async def _connection(self, destination: Destination, flight: Flight, repeatable: bool) -> Connection:
+        """A connection that is open, from the pool or new. One that is over before anything was written is passed over
+        for the next, where losing the request would leave its outcome in doubt; any other is repeated above."""
+        if self._pool is None:
             raise RuntimeError("the transport is not open")
-        body = outgoing.body
-        async with self._session.request(
-            outgoing.method,
-            URL(target.url, encoded=True),
-            headers=sendable(outgoing.headers),
-            data=io.BytesIO(body) if body is not None and len(body) > _STREAMED_BODY else body,
-            allow_redirects=False,
-            proxy=None if flight.partition else self._proxy,
-            middlewares=(_once,),
-        ) as response:
-            try:
-                content = await self._read(response, target)
-            except BaseException:
-                response.close()  # an unread rest would otherwise be waited for
-                raise
-            return Reply(response.status, outgoing.url, _joined(response), content)
+        mark = FLIGHT.set(flight)
+        try:
+            while True:
+                connection = await self._pool.connect(destination, [], self._connecting)
+                protocol = connection.protocol
+                if isinstance(protocol, Reading) and (repeatable or not protocol.used or not ended(connection)):
+                    protocol.used = True
+                    return connection
+                connection.close()
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError from error
+        finally:
+            FLIGHT.reset(mark)
 
-    async def _read(self, response: aiohttp.ClientResponse, target: Target) -> bytes:
-        announced = response.content_length
-        if announced is not None and announced > self._max_body and response.method != "HEAD":
-            raise self._too_large(target, f"{announced / 1e6:.1f} MB")
-        parts: list[bytes] = []
-        total = 0
-        # Decompressed piece by piece with back pressure: a small body that unpacks without end stops here too.
-        async for part in response.content.iter_any():
-            total += len(part)
-            if total > self._max_body:
-                raise self._too_large(target, f"more than {self._max_body / 1e6:g} MB")
-            parts.append(part)
-        return b"".join(parts)
-
-    def _too_large(self, target: Target, size: str) -> ToolError:
-        return ToolError(
-            f"{target.host} answered with {size}; at most {self._max_body / 1e6:g} MB can be read. "
-            "Narrow the request: fewer items, a smaller range, or fewer fields."
-        )
-
-    def _told(self, error: aiohttp.ClientError, flight: Flight, target: Target) -> Exception:
+    def _told(self, error: Exception, flight: Flight, target: Target) -> Exception:
         """What an aiohttp error means for the request; never with its text, which may hold the URL."""
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             cause = error.certificate_error
@@ -229,7 +225,7 @@ class AioTransport:
         if not flight.sent:
             late = isinstance(error, TimeoutError)
             return NotSent(f"no connection within {self._connect_timeout:g} s" if late else "the connection failed")
-        if isinstance(error, aiohttp.ClientResponseError):
+        if isinstance(error, HttpProcessingError):
             return Lost("its answer is not HTTP")
         return Lost(
             "the answer was cut off" if isinstance(error, aiohttp.ClientPayloadError) else "the connection broke"
@@ -247,36 +243,6 @@ class AioTransport:
                     "it must be a readable PEM file with at least one certificate."
                 ) from None
         return context
-
-
-async def _once(
-    request: aiohttp.ClientRequest, send: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
-) -> aiohttp.ClientResponse:
-    """Ends aiohttp's own second attempt at broken connections: repeating is decided above, by what the tool does.
-
-    Only a connection that was over before anything was written is passed over for the next in the pool.
-    """
-    try:
-        while True:
-            try:
-                return await send(request)
-            except StaleConnection:
-                continue
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as broken:
-        raise Lost("the connection broke") from broken
-
-
-def _joined(response: aiohttp.ClientResponse) -> dict[str, str]:
-    """The reply's headers in lower case; those that describe a compressed body go, as the body is unpacked."""
-    unpacked = "content-encoding" in response.headers and response.method != "HEAD"
-    joined: dict[str, str] = {}
-    for name, value in response.headers.items():
-        lower = name.lower()
-        if not (unpacked and lower in ("content-encoding", "content-length")):
-            joined[lower] = f"{joined[lower]}, {value}" if lower in joined else value
-    return joined
 
 
 def _proxy(text: str | None) -> URL | None:

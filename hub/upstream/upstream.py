@@ -59,20 +59,20 @@ class Upstream:
         """
         allowed = min(timeout, OVERALL)
         journey = _Journey(reach.connector, allowed, self._clock.monotonic() + OVERALL)
-        request = outgoing.with_url(Target.of(outgoing.url).url)
-        self._check(request, reach, "may not send requests to")
+        target = Target.of(outgoing.url)
+        request = outgoing if target.url == outgoing.url else outgoing.with_url(target.url)
+        self._check(target, reach, "may not send requests to")
         for _ in range(MAX_REDIRECTS + 1):
             reply = await self._answered(request, journey)
             following = redirected(request, reply)
             if following is None:
                 return reply
             request = following
-            self._check(request, reach, "was redirected to")
+            self._check(Target.of(request.url), reach, "was redirected to")
         raise ProviderUnavailable(f"{Target.of(outgoing.url).host} redirected more than {MAX_REDIRECTS} times.")
 
-    def _check(self, request: Outgoing, reach: Reach, what: str) -> None:
-        if not reach.allows(request.url):
-            target = Target.of(request.url)
+    def _check(self, target: Target, reach: Reach, what: str) -> None:
+        if not reach.covers(target.scheme, target.host, target.port):
             raise OperatorNeeded(
                 f"The connector {reach.connector!r} {what} {target.scheme}://{target.netloc}, "
                 "which is not among the hosts it declares."
@@ -82,7 +82,12 @@ class Upstream:
         """One hop's reply, after the retries its failures allow."""
         while True:
             try:
-                reply = await self._exchange(request, journey)
+                left = journey.deadline - self._clock.monotonic()
+                if left <= 0:
+                    raise ProviderUnavailable(f"{_host(request)} did not finish within {OVERALL:g} s.")
+                reply = await self._transport.exchange(
+                    request, connector=journey.connector, timeout=min(journey.timeout, left)
+                )
             except NotSent as failure:
                 if failure.permanent or not await self._again(journey):
                     raise ProviderUnavailable(f"{_host(request)} cannot be reached: {failure.reason}.") from failure
@@ -93,17 +98,13 @@ class Upstream:
                 if not await self._again(journey):
                     raise ProviderUnavailable(f"{_host(request)} did not answer: {failure.reason}.") from failure
                 continue
+            if reply.status < 400:
+                return reply
             wait = retry_after(reply.headers, self._clock.now())
             if reply.status == 429 or (reply.status == 503 and wait is not None):
                 await self._throttled(request, wait, journey)
             elif not (passing(reply.status) and request.repeatable and await self._again(journey)):
                 return reply
-
-    async def _exchange(self, request: Outgoing, journey: _Journey) -> Reply:
-        left = journey.deadline - self._clock.monotonic()
-        if left <= 0:
-            raise ProviderUnavailable(f"{_host(request)} did not finish within {OVERALL:g} s.")
-        return await self._transport.exchange(request, connector=journey.connector, timeout=min(journey.timeout, left))
 
     async def _again(self, journey: _Journey) -> bool:
         """Count a failure, and wait before the next attempt; False when there is none left or no time for it."""

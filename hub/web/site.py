@@ -1,16 +1,15 @@
-"""The pages people see, and the document that tells MCP clients what this resource is.
+"""The start page, and what every page carries.
 
 Every page works without JavaScript and loads nothing from elsewhere. Not the console: that is for later.
 """
 
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import aiohttp_jinja2
 import jinja2
 from aiohttp import web
-
-from hub.store import Store
 
 _HERE = Path(__file__).parent
 
@@ -27,21 +26,16 @@ PAGE_HEADERS = {
 """What every page carries: not cached, not framed, nothing foreign loaded, its address told to nobody."""
 
 
-class Accounts(Protocol):
-    """What a set-up link leads to."""
-
-    async def first_token(self, secret: str) -> tuple[str, str] | None:
-        """Use up a set-up link: the user's name and a new access token, or None when the link is spent."""
-        ...
+News = Callable[[web.Request], Awaitable[Sequence[Any]]]
+"""What the person at this browser is to be told of: clients that were let in on their account."""
 
 
 class Site:
-    """The start page, the set-up page and the protected resource's metadata."""
+    """The start page, and what all pages share."""
 
-    def __init__(self, store: Store, accounts: Accounts, *, public_url: str, signs_in: bool) -> None:
-        self._store = store
-        self._accounts = accounts
+    def __init__(self, *, public_url: str, signs_in: bool, news: News) -> None:
         self._public_url = public_url
+        self._news = news
         self._signs_in = signs_in
 
     def routes(self, app: web.Application) -> None:
@@ -54,10 +48,6 @@ class Site:
             lstrip_blocks=True,
         )
         app.router.add_get("/", self._start)
-        app.router.add_get("/setup/{secret}", self._setup)
-        app.router.add_post("/setup/{secret}", self._set_up)
-        for path in ("/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"):
-            app.router.add_get(path, self._resource)
         app.router.add_static("/static", _HERE / "static")
 
     def _page(self, request: web.Request, template: str, status: int = 200, **values: Any) -> web.Response:
@@ -67,28 +57,4 @@ class Site:
         return page
 
     async def _start(self, request: web.Request) -> web.Response:
-        return self._page(request, "start.html", signs_in=self._signs_in)
-
-    async def _setup(self, request: web.Request) -> web.Response:
-        user = await self._store.setup_links.peek(request.match_info["secret"])
-        if user is None:
-            return self._page(request, "spent.html", status=404)
-        return self._page(request, "setup.html", name=user.name)
-
-    async def _set_up(self, request: web.Request) -> web.Response:
-        made = await self._accounts.first_token(request.match_info["secret"])
-        if made is None:
-            return self._page(request, "spent.html", status=404)
-        name, token = made
-        return self._page(request, "token.html", name=name, token=token)
-
-    async def _resource(self, request: web.Request) -> web.Response:
-        """OAuth 2.0 Protected Resource Metadata (RFC 9728, section 2). No authorization server is named: access
-        tokens are made by the operator or from a set-up link."""
-        document = {
-            "resource": f"{self._public_url}/mcp",
-            "resource_name": "Connector hub",
-            "scopes_supported": ["hub"],
-            "bearer_methods_supported": ["header"],
-        }
-        return web.json_response(document, headers={"Access-Control-Allow-Origin": "*", "Cache-Control": "max-age=300"})
+        return self._page(request, "start.html", signs_in=self._signs_in, news=await self._news(request))

@@ -154,7 +154,7 @@ def test_a_key_that_is_no_secret_is_not_read_from_a_file(tmp_path: Path) -> None
             "line 1: listen.prot: there is no such key. Did you mean port? Allowed here: host, port.",
         ),
         ("\npublic_ulr: x", "line 2: public_ulr: there is no such key. Did you mean public_url?"),
-        ("limits: {}", "limits: there is no such key."),
+        ("policy: {}", "policy: there is no such key."),
         ("listen:\n  port: abc", "line 2: listen.port: found 'abc'; allowed: a whole number."),
         ("listen: {port: 70000}", "listen.port: found 70000; allowed: less than or equal to 65535."),
         ("listen: 3", "line 1: listen: found 3; allowed: keys with values."),

@@ -49,18 +49,37 @@ def test_a_warning_is_told_and_does_not_fail(
     run: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path, "ping", "WARNING")
-    assert run.report("2025-11-25", ["ping"], run.read(tmp_path, ["ping"]), {}) == 0
+    assert run.report("2025-11-25", ["ping"], run.read(tmp_path, ["ping"]), {}, run.Known()) == 0
     assert "warning  ping: check-warning: told" in capsys.readouterr().out
 
 
-def test_what_is_not_scored_is_listed_and_does_not_count(
+def test_what_is_not_required_counts_too(run: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, "ping", "SUCCESS")
+    write(tmp_path, "tasks-lifecycle", "FAILURE")
+    outcomes = run.read(tmp_path, ["ping", "tasks-lifecycle"])
+    assert run.report("2026-07-28", ["ping"], outcomes, {"tasks-lifecycle": "extension"}, run.Known()) == 1
+    assert "failed   tasks-lifecycle (not required: extension)" in capsys.readouterr().out
+
+
+def test_a_known_failure_is_told_with_its_reason_and_must_go_on_failing(
     run: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path, "ping", "SUCCESS")
     write(tmp_path, "tasks-lifecycle", "FAILURE")
     outcomes = run.read(tmp_path, ["ping", "tasks-lifecycle"])
-    assert run.report("2026-07-28", ["ping"], outcomes, {"tasks-lifecycle": "extension"}) == 0
-    assert "not scored (extension), does not pass: tasks-lifecycle" in capsys.readouterr().out
+    known = run.Known(failing={"tasks-lifecycle": "the suite is wrong"})
+    assert run.report("2026-07-28", ["ping", "tasks-lifecycle"], outcomes, {}, known) == 0
+    assert "known    tasks-lifecycle: the suite is wrong" in capsys.readouterr().out
+    assert run.report("2026-07-28", ["ping"], outcomes, {}, run.Known(failing={"ping": "wrong"})) == 1
+
+
+def test_a_scenario_that_checked_nothing_is_told(
+    run: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, "ping", "INFO", "SKIPPED")
+    known = run.Known(unchecked={"ping": "it has nothing to say"})
+    assert run.report("2025-11-25", ["ping"], run.read(tmp_path, ["ping"]), {}, known) == 0
+    assert "nothing checked by ping: it has nothing to say" in capsys.readouterr().out
 
 
 def test_the_hub_under_test_listens_where_its_public_url_says(run: ModuleType) -> None:

@@ -17,7 +17,7 @@ from hub.app import Hub
 from hub.cli.program import app
 from hub.clock import SystemClock
 from hub.config import Config
-from hub.config.keys import section_of, variables
+from hub.config.keys import entry_of, section_of, variables
 from hub.gateway.audit import Call
 from hub.observe import Metrics
 from hub.seal import KeyRing
@@ -29,14 +29,15 @@ SETTINGS = {row[0].strip("`"): [cell.strip("`") for cell in row[1:]] for row in 
 
 
 def keys_of(model: type[BaseModel], before: str = "") -> list[str]:
-    """The dotted keys of the settings; ``<name>`` stands for a provider's name."""
+    """The dotted keys of the settings; ``<name>`` stands for a name the operator chooses."""
     found: list[str] = []
     for key, known in model.model_fields.items():
         section = section_of(known.annotation)
+        entry = section_of(entry_of(known.annotation))
         if section is not None:
             found += keys_of(section, f"{before}{key}.")
-        elif key == "providers":
-            found += keys_of(config.ProviderConfig, "providers.<name>.")
+        elif entry is not None:
+            found += keys_of(entry, f"{before}{key}.<name>.")
         else:
             found.append(before + key)
     return found
@@ -69,16 +70,16 @@ def test_every_setting_has_its_variable() -> None:
 def test_the_defaults_are_those_of_the_example_file() -> None:
     example = yaml.plain(yaml.load((ROOT / "config.example.yaml").read_text(), "config.example.yaml"))
     for key, (_, default, *_) in SETTINGS.items():
-        if key.startswith("providers."):
+        if "<name>" in key:
             continue
         held: Any = example
         for step in key.split("."):
             held = held[step]
         assert yaml.load(default, key) == held, key
-    assert example["providers"] == {}
+    assert (example["providers"], example["clients"]["registered"], example["profiles"]) == ({}, {}, {})
 
 
-@pytest.mark.parametrize("words", ["config.yaml", "config.network.yaml"])
+@pytest.mark.parametrize("words", ["config.yaml", "config.network.yaml", "config.oidc.yaml", "config.profiles.yaml"])
 def test_an_example_of_settings_is_one(words: str, tmp_path: Path) -> None:
     placed([block(words)], tmp_path)
     assert config.load(tmp_path / words, {}) != config.load(None, {})
@@ -102,7 +103,7 @@ def test_every_message_under_troubleshooting_is_one_the_hub_says() -> None:
 def test_every_command_of_the_program_is_told_of() -> None:
     told = {tuple(line.split()[1:3]) for line in PAGE.text.splitlines() if line.startswith("    hub ")}
     known: set[tuple[str, ...]] = set()
-    for name in ("user", "token"):
+    for name in ("user", "token", "client"):
         group = next(one for one in app.registered_groups if one.name == name).typer_instance
         assert group is not None
         known |= {(name, str(command.name)) for command in group.registered_commands}

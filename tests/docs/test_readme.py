@@ -94,6 +94,26 @@ def test_the_two_commands_serve_and_test() -> None:
         assert does in done.stdout
 
 
+async def chosen_and_made(link: str, tokens: str) -> str:
+    """What a person does who opens the link: choose a password, make a token on the account page."""
+    password = {"password": "nine violet umbrellas", "repeated": "nine violet umbrellas"}
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+        text = ""
+        for method, url, fields in (
+            ("GET", link, {}),
+            ("POST", link, password),
+            ("POST", tokens, {"name": "Claude Code", "effects": "everything", "days": "90"}),
+        ):
+            csrf = re.search(r'name="csrf" value="(\w+)"', text)
+            form = {**fields, "csrf": csrf[1]} if csrf is not None else None
+            async with browser.request(method, url, data=form) as page:
+                assert page.status == 200
+                text = await page.text()
+        found = re.search(r'<code id="token">(hub_[A-Za-z0-9_-]+)</code>', text)
+        assert found is not None
+        return found[1]
+
+
 async def test_what_the_readme_gives_claude_code_lets_it_in(tmp_path: Path, http: aiohttp.ClientSession) -> None:
     (block,) = consoles("Add it to Claude Code")
     add, create, claude = block.commands
@@ -103,10 +123,8 @@ async def test_what_the_readme_gives_claude_code_lets_it_in(tmp_path: Path, http
     async with reader.serving() as origin:
         assert (await Wire(http, f"{origin}/mcp", None).initialize()).status == 401
         link = (await reader.types(*hub_words(add))).strip()
-        async with http.post(link.replace(ORIGIN, origin)) as page:
-            found = re.search(r'<code id="token">(hub_[A-Za-z0-9_-]+)</code>', await page.text())
-        assert found is not None
-        for token in (found[1], (await reader.types(*hub_words(create))).strip()):
+        shown = await chosen_and_made(link.replace(ORIGIN, origin), f"{origin}/account/tokens")
+        for token in (shown, (await reader.types(*hub_words(create))).strip()):
             assert (await Wire(http, f"{origin}/mcp", token).initialize()).status == 200
 
 

@@ -19,7 +19,7 @@ from hub.errors import CapabilityMissing, Refused, ResourceMissing, StateRejecte
 from hub.identity import Caller
 from hub.mcp_server import Limits, McpServer
 from hub.mcp_server.door import Resume, Wants
-from hub.sdk.talk import Talk
+from hub.sdk.talk import ResumableTalk, Talk
 from hub.seal import KeyRing
 from tests.mcp_server.wire_client import WORDS, Wire
 
@@ -267,6 +267,18 @@ async def _odd(
     return {"resultType": "complete", "content": [_LINK, audio], "structuredContent": {"ok": True}, "_meta": {"x/y": 1}}
 
 
+async def _drop(
+    gateway: SmallGateway, arguments: Mapping[str, Any], talk: Talk, resume: Resume | None
+) -> dict[str, Any]:
+    """Lets go of the connection, where the client can come back."""
+    await talk.log("error", "going", "t")
+    if isinstance(talk, ResumableTalk):
+        await talk.hang_up()
+    gateway.started.set()
+    await gateway.release.wait()
+    return text("kept")
+
+
 TOOLS: dict[str, Run] = {
     "echo": _echo,
     "wait": _wait,
@@ -280,6 +292,7 @@ TOOLS: dict[str, Run] = {
     "needy": _needy,
     "bug": _bug,
     "odd": _odd,
+    "drop": _drop,
 }
 
 

@@ -175,7 +175,7 @@ async def test_a_question_nobody_answers_is_taken_back_and_the_call_fails_in_wor
 
 
 async def test_a_client_that_leaves_with_a_question_open_lets_the_call_end() -> None:
-    async with serving(Limits(poll=0.02)) as served:
+    async with serving(Limits(poll=0.02, absence=0.05)) as served:
         session = await served.wire.session()
         async with served.wire.send(request("tools/call", {"name": "ask"}), Mcp_Session_Id=session) as response:
             await asyncio.wait_for(anext(events(response)), 5)

@@ -164,3 +164,24 @@ def test_two_hubs_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
 
 def _seal(folder: Path) -> str:
     return KeyRing.open(folder).box("state").seal(b"hello", bound="a")
+
+
+def test_a_keyed_hash_is_the_same_again_and_another_for_every_key_purpose_and_text() -> None:
+    ring = KeyRing([bytes([1] * 32)])
+    made = ring.keyed("one").of("text")
+    assert made == ring.keyed("one").of("text")
+    assert len(made) == 43
+    others = [
+        ring.keyed("two").of("text"),
+        ring.keyed("one").of("other"),
+        KeyRing([bytes([2] * 32)]).keyed("one").of("text"),
+    ]
+    assert len({made, *others}) == 4
+
+
+def test_what_was_derived_before_the_key_changed_is_still_found() -> None:
+    old, new = bytes([1] * 32), bytes([2] * 32)
+    before = KeyRing([old]).keyed("one").of("text")
+    after = KeyRing([new, old]).keyed("one")
+    assert after.of("text") != before
+    assert after.all("text") == [after.of("text"), before]

@@ -4,7 +4,7 @@ The suite calls them by fixed names, so tests/conformance/hub.yaml mounts this c
 an example to copy from: the names and texts are the suite's.
 """
 
-from . import questions, readings, results
+from . import jobs, questions, readings, results
 from .shapes import connector
 
-__all__ = ["connector", "questions", "readings", "results"]
+__all__ = ["connector", "jobs", "questions", "readings", "results"]

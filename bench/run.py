@@ -1,0 +1,268 @@
+"""``make bench``: what the hub adds to a plain aiohttp handler, in one table.
+
+    python bench/run.py [--quick] [--no-fastmcp] [--only WORD]
+
+Every row is measured in interleaved runs, of which the medians count: with one connection, where each call wakes a
+sleeping process and finds its caches cold, and with sixteen, where the process is busy. Processor time is the server
+process's own, of all its threads. The exit code is 1 when a bar is not met (never with ``--quick``, whose figures mean
+little), 2 when nothing could be measured.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench import messages, servers
+from bench.bare import KEPT
+from bench.load import ask, drive
+from bench.servers import Server
+
+CPU_RATIO = 1.4
+"""Processor time of a call by the yardstick's, at most, with ``BUSY`` connections: then a call's cost counts."""
+
+ADDED_MS = 0.2
+"""Milliseconds a call may take longer at the median, with one connection."""
+
+LIST_RATIO = 1.5
+"""As ``CPU_RATIO``, of ``tools/list``."""
+
+BUSY = 16
+
+
+@dataclass(slots=True)
+class Row:
+    """One line of the table: requests to one server, compared with ``yardstick``'s row."""
+
+    name: str
+    server: Server
+    requests: Sequence[bytes]
+    calls: int
+    yardstick: "Row | None" = None
+    barred: bool = False
+    list_bar: bool = False
+    cpu: list[float] = field(default_factory=list)
+    busy_cpu: list[float] = field(default_factory=list)
+    p50: list[float] = field(default_factory=list)
+    rate: list[float] = field(default_factory=list)
+
+    async def measure(self) -> None:
+        """One run: first one connection, then many."""
+        before = self.server.cpu()
+        one = await drive(self.server.port, self.requests, connections=1, count=self.calls)
+        between = self.server.cpu()
+        many = await drive(self.server.port, self.requests, connections=BUSY, count=self.calls)
+        after = self.server.cpu()
+        self.cpu.append((between - before) / one.count * 1000)
+        self.busy_cpu.append((after - between) / many.count * 1000)
+        self.p50.append(one.median * 1000)
+        self.rate.append(many.count / many.seconds)
+
+    def median(self, of: str) -> float:
+        """The median of one column over all runs."""
+        held: list[float] = getattr(self, of)
+        return statistics.median(held)
+
+    def ratio(self, of: str) -> float | None:
+        """The median over runs of this row's figure divided by the yardstick's of the same run."""
+        if self.yardstick is None:
+            return None
+        held: list[float] = getattr(self, of)
+        others: list[float] = getattr(self.yardstick, of)
+        return statistics.median(own / (other or 1e-9) for own, other in zip(held, others, strict=True))
+
+    def added(self) -> float | None:
+        """Milliseconds at the median over the yardstick's."""
+        if self.yardstick is None:
+            return None
+        pairs = zip(self.p50, self.yardstick.p50, strict=True)
+        return statistics.median(own - other for own, other in pairs)
+
+    def verdict(self) -> str:
+        """Which of its bars it meets."""
+        if not self.barred:
+            return ""
+        bar = LIST_RATIO if self.list_bar else CPU_RATIO
+        wrong = [f"CPU > {bar} times"] if (self.ratio("busy_cpu") or 0) > bar else []
+        if not self.list_bar and (self.added() or 0) > ADDED_MS:
+            wrong.append(f"> {ADDED_MS} ms added")
+        return f"not met: {', '.join(wrong)}" if wrong else "met"
+
+
+@dataclass(slots=True)
+class Bench:
+    """All rows, and how often each is measured with how many calls."""
+
+    runs: int
+    calls: int
+    rows: list[Row] = field(default_factory=list)
+
+    def audited_calls(self) -> int:
+        """How many calls of tools the hub was sent."""
+        called = [row for row in self.rows if row.name.startswith("hub") and not row.list_bar]
+        return sum(2 * self.runs * row.calls + _warm_up(row.calls) for row in called)
+
+    def add(self, row: Row) -> Row:
+        """Add a row, and return it."""
+        self.rows.append(row)
+        return row
+
+    async def measure(self) -> None:
+        """All runs, interleaved: each run measures every row once, so that a slow minute slows them all."""
+        for row in self.rows:
+            await drive(row.server.port, row.requests, connections=BUSY, count=_warm_up(row.calls))
+        for number in range(self.runs):
+            for row in self.rows:
+                await row.measure()
+            print(f"run {number + 1} of {self.runs} done", file=sys.stderr, flush=True)
+
+
+def _warm_up(calls: int) -> int:
+    return max(100, calls // 5)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The table, as text."""
+    head = ("", "p50 ms", "added", "CPU ms", "ratio", "|", "calls/s", "CPU ms", "ratio", "bars")
+    top = ("", "", "", "1 connection", "", "|", "", f"{BUSY} connections", "", "")
+    lines = [top, head]
+    for row in rows:
+        ratio, busy, added = row.ratio("cpu"), row.ratio("busy_cpu"), row.added()
+        lines.append(
+            (
+                row.name,
+                f"{row.median('p50'):.3f}",
+                "" if added is None else f"{added:+.3f}",
+                f"{row.median('cpu'):.3f}",
+                "" if ratio is None else f"{ratio:.2f}",
+                "|",
+                f"{row.median('rate'):.0f}",
+                f"{row.median('busy_cpu'):.3f}",
+                "" if busy is None else f"{busy:.2f}",
+                row.verdict(),
+            )
+        )
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column in (0, len(head) - 1) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+@contextlib.contextmanager
+def subjects(folder: Path, runs: int, calls: int, fastmcp: bool) -> Iterator[Bench]:
+    """Starts every server and makes the rows, each checked to give the right answer."""
+    with contextlib.ExitStack() as stack:
+        app = stack.enter_context(servers.upstream(folder))
+        hub, tokens = stack.enter_context(servers.hub(folder, app))
+        listing = messages.modern("tools/list", {}, tokens.reader)
+        old_listing = messages.legacy("tools/list", {}, tokens.reader)
+        listed, old_listed = asyncio.run(ask(hub.port, [listing, old_listing]))
+        for one in (listed, old_listed):
+            if len(messages.result(one)["tools"]) != servers.LISTED:
+                raise messages.WrongAnswer(f"tools/list has not {servers.LISTED} tools")
+        plain = stack.enter_context(servers.bare(folder, app, listed.partition(b"\r\n\r\n")[2]))
+        bench = Bench(runs, calls)
+        sessions = [asyncio.run(messages.session(hub.port, token)) for token in tokens.users]
+        yardsticks = {}
+        for what in ("object", "items"):
+            row = Row(f"bare aiohttp, {what}", plain, messages.calls(f"bench_{what}", tokens.users), calls)
+            yardsticks[what] = bench.add(row)
+        for era, held in ((messages.MODERN, None), (messages.LEGACY, sessions)):
+            for what in ("object", "items"):
+                requests = messages.calls(f"bench_{what}", tokens.users, held)
+                bench.add(Row(f"hub {era}, {what}", hub, requests, calls, yardsticks[what], barred=True))
+        lists = bench.add(Row(f"bare aiohttp, list of {servers.LISTED}", plain, [listing], calls))
+        for era, request in ((messages.MODERN, listing), (messages.LEGACY, old_listing)):
+            name = f"hub {era}, list of {servers.LISTED}"
+            bench.add(Row(name, hub, [request], calls, lists, barred=True, list_bar=True))
+        if fastmcp:
+            for row in _fastmcp_rows(stack, folder, app, calls):
+                row.yardstick = yardsticks[row.name.rpartition(" ")[2]]
+                bench.add(row)
+        for row in bench.rows:
+            if "list" not in row.name:
+                items = None if row.name.endswith("object") else 30
+                messages.check_call(asyncio.run(ask(row.server.port, row.requests[:1]))[0], KEPT, items)
+        yield bench
+
+
+def _fastmcp_rows(stack: contextlib.ExitStack, folder: Path, app: Server, calls: int) -> Iterator[Row]:
+    target = f"http://127.0.0.1:{app.port}"
+    for kind in ("openapi", "proxy"):
+        server = stack.enter_context(servers.fastmcp(folder, kind, target))
+        # The proxy stands before the first: it lists its target's tools for each call, and there are but two.
+        target = f"http://127.0.0.1:{server.port}/mcp"
+        for what in ("object", "items"):
+            requests = messages.calls(f"bench_{what}", ("",) * servers.USERS, (None,) * servers.USERS)
+            yield Row(f"FastMCP {kind}, {what}", server, requests, max(60, calls // (10 if kind == "openapi" else 60)))
+
+
+def audited(folder: Path, wanted: int) -> int:
+    """How many calls of the benchmark's tools the hub's audit log holds, waiting a second for ``wanted``."""
+    counted = 0
+    for _ in range(20):
+        with contextlib.closing(sqlite3.connect(folder / "data" / "hub.db")) as database:
+            counted = database.execute("SELECT count(*) FROM audit WHERE outcome = 'ok'").fetchone()[0]
+        if counted >= wanted:
+            break
+        time.sleep(0.1)
+    return int(counted)
+
+
+def main() -> int:
+    """Run it; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="few calls: shows that it runs, not how fast")
+    parser.add_argument("--no-fastmcp", action="store_true", help="without the rows of FastMCP")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--calls", type=int, default=4000, help="calls of one sample")
+    parser.add_argument("--only", default="", help="only rows whose name holds this, and their yardsticks")
+    options = parser.parse_args()
+    runs, calls = (1, 200) if options.quick else (max(1, options.runs), max(100, options.calls))
+    fastmcp = not options.no_fastmcp and servers.FASTMCP.exists()
+    if not (fastmcp or options.no_fastmcp):
+        print("FastMCP is not installed (make programs); its rows are left out.", file=sys.stderr)
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="bench-") as folder,
+            subjects(Path(folder), runs, calls, fastmcp) as bench,
+        ):
+            if options.only:
+                kept = [row for row in bench.rows if options.only in row.name]
+                bench.rows = [row for row in bench.rows if row in kept or any(row is one.yardstick for one in kept)]
+            asyncio.run(bench.measure())
+            made = bench.audited_calls()
+            written = audited(Path(folder), made)
+            rows = bench.rows
+    except (servers.NoStart, messages.WrongAnswer) as wrong:
+        print(f"bench: {wrong}", file=sys.stderr)
+        return 2
+    print(table(rows))
+    kind = "quick, figures mean little" if options.quick else f"medians of {runs} interleaved runs"
+    print(
+        f"\n{kind}; {calls} calls a sample, {servers.USERS} users, {servers.TOOLS} tools, SQLite; "
+        f"{written} calls of the hub in its audit log of {made} made\n"
+        f"bars: CPU at most {CPU_RATIO} times with {BUSY} connections, {ADDED_MS} ms added with one; "
+        f"lists at most {LIST_RATIO} times"
+    )
+    if written < made:
+        print("bench: calls are missing from the audit log", file=sys.stderr)
+        return 2
+    return 1 if not options.quick and any(row.verdict().startswith("not") for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,24 @@
+"""The authorization server's rows: clients, codes, consents, grants and their tokens.
+
+Not the rules (``hub/identity/oauth``): which of them is good for what is decided there.
+"""
+
+from hub.store.oauth.clients import Clients, HostState, RedirectHost, RegisteredClient
+from hub.store.oauth.codes import Code, Codes, Consent
+from hub.store.oauth.grants import ACCESS_PREFIX, REFRESH_PREFIX, Grant, Grants, Held, Pair
+
+__all__ = [
+    "ACCESS_PREFIX",
+    "REFRESH_PREFIX",
+    "Clients",
+    "Code",
+    "Codes",
+    "Consent",
+    "Grant",
+    "Grants",
+    "Held",
+    "HostState",
+    "Pair",
+    "RedirectHost",
+    "RegisteredClient",
+]

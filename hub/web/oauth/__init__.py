@@ -1,0 +1,25 @@
+"""The authorization server's routes: what MCP clients ask, and the pages on which people answer them.
+
+Routes read a request, ask ``hub/identity/oauth``, and answer. Not signing in (``hub/web/people``).
+"""
+
+from aiohttp import web
+
+from hub.clock import Clock
+from hub.identity.oauth.server import AuthorizationServer
+from hub.store import Store
+from hub.web.oauth.consent import ConsentPages
+from hub.web.oauth.endpoints import Endpoints, resource_routes
+from hub.web.oauth.grants import GrantPages, new_clients
+
+__all__ = ["add_oauth", "new_clients", "resource_routes"]
+
+
+def add_oauth(app: web.Application, server: AuthorizationServer, store: Store, clock: Clock) -> None:
+    """Add all routes of the authorization server, and the documents of the resources it guards."""
+    profiles, public_url = server.profiles, server.public_url
+    Endpoints(server.clients, server.desk, server.registration, clock, public_url=public_url, profiles=profiles).routes(
+        app
+    )
+    ConsentPages(server.authorization, clock, profiles=profiles).routes(app)
+    GrantPages(store, profiles=profiles).routes(app)

@@ -1,0 +1,155 @@
+"""``/authorize``: where a person sees what they are about to allow, and answers.
+
+The page names the client and above all where they are sent back to; it is never framed, its form carries the CSRF
+token and the sealed request, and its answer is a 303 (specification 2026-07-28, basic/authorization; RFC 9700, 4.12).
+"""
+
+from typing import Any
+
+import aiohttp_jinja2
+from aiohttp import web
+
+from hub.clock import Clock
+from hub.identity import Profiles
+from hub.identity.oauth.authorization import TRUSTED, Authorization
+from hub.identity.oauth.choices import preselected
+from hub.identity.oauth.clients import Standing
+from hub.identity.oauth.errors import ErrorRedirect, OAuthError, PageError
+from hub.identity.oauth.rates import Allowance
+from hub.identity.oauth.request import AuthorizationRequest
+from hub.observe import log
+from hub.store import StoreUnavailable
+from hub.web.client_address import client_address, neighbourhood
+from hub.web.oauth.forms import form_of, once, query_of
+from hub.web.people.session import SignedIn, check_csrf, csrf_field, require_sign_in, signed_in
+from hub.web.site import PAGE_HEADERS
+
+_log = log("web.oauth")
+
+
+class ConsentPages:
+    """The authorization endpoint."""
+
+    def __init__(self, authorization: Authorization, clock: Clock, *, profiles: Profiles) -> None:
+        self._authorization = authorization
+        self._profiles = profiles
+        self._allowance = Allowance(clock, 120, 60.0)
+
+    def routes(self, app: web.Application) -> None:
+        """Add the routes to ``app``."""
+        app.router.add_get("/authorize", self._ask)
+        app.router.add_post("/authorize", self._answer)
+
+    async def _ask(self, request: web.Request) -> web.Response:
+        try:
+            self._check_rate(request)
+            pairs = query_of(request)
+            asked, standing = await self._authorization.opened(pairs)
+            who = await require_sign_in(request)
+            if standing not in TRUSTED:
+                return await self._waiting(request, asked, standing, who)
+            again = any(key == "prompt" and "consent" in value.split() for key, value in pairs)
+            known = None if again else await self._authorization.remembered(asked, who.user.id)
+            if known is not None:
+                location = await self._authorization.approved_anew(asked, who.user.id, known)
+                return _sent(location) if not _by_own_form(request) else _onward(request, location, asked)
+            return self._page(request, asked, standing, who)
+        except ErrorRedirect as wrong:
+            _log.info("an authorization request was wrong", error=wrong.code, reason=str(wrong))
+            return _sent(wrong.location)
+        except (PageError, OAuthError, StoreUnavailable) as wrong:
+            return _problem(request, wrong)
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        try:
+            self._check_rate(request)
+            form = once(await form_of(request), "")
+            who = await signed_in(request)
+            if who is None:
+                raise PageError("You are not signed in any more. Go back to the app and begin again.")
+            await check_csrf(request, form)
+            asked, nonce = self._authorization.unsealed(form.get("request", ""), who.user.id, who.session_id)
+            if form.get("answer") != "allow":
+                return _sent(await self._authorization.refused(asked))
+            return _sent(await self._authorization.approved(asked, who.user.id, form.get("choice", ""), nonce))
+        except (PageError, OAuthError, StoreUnavailable) as wrong:
+            return _problem(request, wrong)
+
+    def _check_rate(self, request: web.Request) -> None:
+        wait = self._allowance.take(neighbourhood(client_address(request)))
+        if wait is not None:
+            raise OAuthError("too_many_requests", "Too many requests from your network; try again shortly.", 429)
+
+    def _page(
+        self, request: web.Request, asked: AuthorizationRequest, standing: Standing, who: SignedIn
+    ) -> web.Response:
+        offered = self._authorization.choices(asked)
+        door = self._profiles.get(asked.door) if asked.door is not None else None
+        page = _rendered(
+            request,
+            "oauth/consent.html",
+            asked=asked,
+            redirect=asked.redirect,
+            who=who.user.name,
+            offered=offered,
+            chosen=preselected(offered, standing == "listed"),
+            listed=standing == "listed",
+            door=door,
+            sealed=self._authorization.sealed(asked, who.user.id, who.session_id),
+            csrf=csrf_field(request),
+        )
+        # Browsers hold the answer's redirect to this, too, so the place it leads to must be in it.
+        policy = PAGE_HEADERS["Content-Security-Policy"].replace(
+            "form-action 'self'", f"form-action 'self' {asked.redirect.origin}"
+        )
+        page.headers["Content-Security-Policy"] = policy
+        return page
+
+    async def _waiting(
+        self, request: web.Request, asked: AuthorizationRequest, standing: Standing, who: SignedIn
+    ) -> web.Response:
+        """The page for a host nobody has allowed: it gives nothing, and leads nowhere."""
+        state = standing
+        if standing == "unknown":
+            state = await self._authorization.ask_for_host(asked, who.user.name)
+        shown = {
+            "asked": asked,
+            "redirect": asked.redirect,
+            "denied": state == "denied",
+            "admin": who.user.role == "admin",
+        }
+        return _rendered(request, "oauth/waiting.html", 403, **shown)
+
+
+def _sent(location: str) -> web.Response:
+    # 303, so that no browser repeats the form's POST there. Not web.HTTPSeeOther, which would spell the URI anew.
+    headers = {"Location": location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    return web.Response(status=303, headers=headers)
+
+
+def _by_own_form(request: web.Request) -> bool:
+    """Whether the browser may have come here from the form of the sign-in page."""
+    return request.headers.get("Sec-Fetch-Site") == "same-origin"
+
+
+def _onward(request: web.Request, location: str, asked: AuthorizationRequest) -> web.Response:
+    """A page that leads on: that form's policy (``form-action 'self'``) holds for redirects that follow it, too."""
+    page = _rendered(request, "oauth/onward.html", location=location, host=asked.redirect.host)
+    page.headers["Refresh"] = f"0; url={location}"
+    return page
+
+
+def _problem(request: web.Request, wrong: PageError | OAuthError | StoreUnavailable) -> web.Response:
+    status, text = 400, str(wrong)
+    if isinstance(wrong, OAuthError):
+        status = wrong.status
+    elif isinstance(wrong, StoreUnavailable):
+        _log.error("an authorization request cannot be answered", reason=text)
+        status, text = 503, "The hub cannot look this up right now. Try again shortly."
+    return _rendered(request, "oauth/problem.html", status, text=text)
+
+
+def _rendered(request: web.Request, template: str, status: int = 200, **values: Any) -> web.Response:
+    page = aiohttp_jinja2.render_template(template, request, values, status=status)
+    page.headers.update(PAGE_HEADERS)
+    return page

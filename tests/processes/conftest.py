@@ -1,0 +1,136 @@
+"""Two hub processes on one database, and one client of each."""
+
+import asyncio
+import json
+import secrets
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+import yaml
+
+from tests.mcp_server.wire_client import Wire
+from tests.programs.processes import ROOT, Program, command, environment
+from tests.store.conftest import Cluster, cluster
+
+__all__ = ["cluster"]
+
+LAB = Path(__file__).resolve().parent / "connectors"
+PATIENCE = 30.0
+
+A_SECOND = 1.5
+"""A change is seen within a second; half of one is for the requests that look for it on a busy machine."""
+
+
+@dataclass(frozen=True)
+class Hubs:
+    """Two processes of one hub, and a token of theirs. Both watch ``dropped``."""
+
+    programs: tuple[Program, Program]
+    urls: tuple[str, str]
+    token: str
+    config: Path
+    dropped: Path
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two processes of one hub; ``a`` and ``b`` are clients of each with one token."""
+
+    hubs: Hubs
+    a: Wire
+    b: Wire
+
+    async def hub(self, *arguments: str) -> str:
+        """What ``hub ARGUMENTS`` prints on their data."""
+        return await asyncio.to_thread(command, self.hubs.config, *arguments)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Callable[[Path], str]:
+    """Makes an empty database, given a folder for its file where it is one; returns its URL."""
+    if request.param == "sqlite":
+        return lambda folder: f"sqlite+aiosqlite:///{folder}/data/hub.db"
+    server: Cluster = request.getfixturevalue("cluster")
+
+    def made(folder: Path) -> str:
+        name = f"hub_{secrets.token_hex(6)}"
+        asyncio.run(server.execute(f"CREATE DATABASE {name}"))
+        return server.url(name)
+
+    return made
+
+
+@contextmanager
+def two_hubs(folder: Path, url: str) -> Iterator[Hubs]:
+    """Two processes that share the database, the keys and the connectors, until the block ends."""
+    dropped = folder / "dropped"
+    dropped.mkdir()
+    config = folder / "config.yaml"
+    held = {
+        "listen": {"port": 0},
+        "data_dir": str(folder / "data"),
+        "database_url": url,
+        "connectors": {"shipped": False, "paths": [str(LAB), str(dropped)]},
+    }
+    config.write_text(yaml.safe_dump(held), "utf-8")
+    with ExitStack() as stack:
+        programs = []
+        for _ in "ab":
+            serve: list[str | Path] = [sys.executable, "-m", "hub", "serve", "--config", config]
+            programs.append(Program(serve, cwd=ROOT, environment=environment(folder)))
+            stack.callback(programs[-1].stop)
+        listening = [json.loads(one.wait_for("the hub is ready").string)["listening"][0] for one in programs]
+        command(config, "user", "add", "ada")
+        token = command(config, "token", "create", "--user", "ada").strip()
+        urls = (f"http://{listening[0]}/mcp", f"http://{listening[1]}/mcp")
+        yield Hubs((programs[0], programs[1]), urls, token, config, dropped)
+
+
+@pytest.fixture(scope="session")
+def hubs(database: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hubs]:
+    """The two processes that most tests share."""
+    folder = tmp_path_factory.mktemp("hubs")
+    with two_hubs(folder, database(folder)) as two:
+        yield two
+
+
+@pytest.fixture
+def fresh(database: Callable[[Path], str], tmp_path: Path) -> Iterator[Hubs]:
+    """Two processes for a test that ends one."""
+    with two_hubs(tmp_path, database(tmp_path)) as two:
+        yield two
+
+
+async def clients(two: Hubs) -> AsyncIterator[Pair]:
+    """The two processes, each with a client."""
+    async with aiohttp.ClientSession() as http:
+        yield Pair(two, Wire(http, two.urls[0], two.token), Wire(http, two.urls[1], two.token))
+
+
+@pytest.fixture
+async def pair(hubs: Hubs) -> AsyncIterator[Pair]:
+    """The two processes that most tests share, each with a client."""
+    async for one in clients(hubs):
+        yield one
+
+
+@pytest.fixture
+async def mortal(fresh: Hubs) -> AsyncIterator[Pair]:
+    """Two processes that may be ended, each with a client."""
+    async for one in clients(fresh):
+        yield one
+
+
+async def until(seen: Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> float:
+    """Ask again and again until ``seen``; after how many seconds. Fails when it is not seen in time."""
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    async with asyncio.timeout(seconds):
+        while not await seen():
+            pass
+    return loop.time() - start
