@@ -10,22 +10,27 @@ BIN := .venv/bin
 LOCKED := .venv/.locked-$(shell cat requirements-dev.lock | cksum | tr ' ' -)
 STAMP := .venv/.project-$(shell cat requirements-dev.lock pyproject.toml | cksum | tr ' ' -)
 JUPYTER := .cache/jupyter/.installed-$(shell cat tests/programs/jupyter.lock | cksum | tr ' ' -)
+KINTO := .cache/kinto/.installed-$(shell cat tests/programs/kinto.lock | cksum | tr ' ' -)
 FASTMCP := .cache/fastmcp/.installed-$(shell cat tests/interop/fastmcp.lock | cksum | tr ' ' -)
-PACKAGES := $(wildcard tests/interop/package-lock.json)
+PACKAGES := $(wildcard tests/interop/package-lock.json tests/browser/package-lock.json \
+	tests/broker/oidc/package-lock.json tests/importers/package-lock.json)
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help install serve test lint types check conformance bench scale crowd soak fuzz programs docker lock clean
+.PHONY: help install serve test lint types check descriptions conformance browser bench scale crowd soak fuzz mutations programs docker lock clean
 
 help:
 	@echo "make serve        the hub on this machine (make serve ARGS='--port 9000')"
 	@echo "make test         the tests (make test ARGS='-k name')"
 	@echo "make check        lint, format, types and tests: what a change must pass"
+	@echo "make descriptions real API descriptions imported, and their requests judged by Prism (HUB_SPECS=FOLDER)"
 	@echo "make conformance  the protocol's conformance suite against the hub (needs npm)"
+	@echo "make browser      people and clients with a real Chromium; pictures of every page in build/pages"
 	@echo "make bench        what the hub adds to a plain aiohttp handler, in one table (make bench ARGS=--quick)"
 	@echo "make scale        200 connectors with 4,000 tools: how soon the hub is ready, how much it takes"
 	@echo "make crowd        1,000 calls in flight, 5,000 idle streams"
 	@echo "make soak         mixed load at 80 % of what the hub can (make soak DURATION=1800)"
 	@echo "make fuzz         10,000 made-up requests for each door (make fuzz REQUESTS=1000)"
+	@echo "make mutations    deliberate faults in the authorization code, each of which a test must notice"
 	@echo "make programs     the third-party programs that some tests talk to"
 	@echo "make docker       builds the image, measures it and tests it as it runs"
 	@echo "make lock         the lock files, after a change to pyproject.toml"
@@ -63,9 +68,19 @@ types: $(STAMP)
 check: lint types
 	$(MAKE) test
 
+# Needs real descriptions, in ../shared/specs or where HUB_SPECS says.
+descriptions: $(STAMP)
+	$(BIN)/python -m pytest tests/importers/test_descriptions.py $(ARGS)
+	HUB_JUDGED=all $(BIN)/python -m pytest tests/importers/test_prism.py $(ARGS)
+
 conformance: $(STAMP)
 	$(BIN)/python tests/conformance/run.py $(ARGS)
 	$(BIN)/python -m tests.conformance.authorization
+
+# Needs Chromium, and what make programs installs.
+browser: $(STAMP)
+	@mkdir -p build/pages
+	HUB_PICTURES=build/pages $(BIN)/python -m pytest tests/browser $(ARGS)
 
 # Needs Node and FastMCP as make programs installs them; without FastMCP its rows are left out.
 bench: $(STAMP)
@@ -86,14 +101,24 @@ REQUESTS ?= 10000
 fuzz: $(STAMP)
 	HUB_FUZZ=$(REQUESTS) $(BIN)/python -m pytest tests/fuzz $(ARGS)
 
+mutations: $(STAMP)
+	$(BIN)/python -m tests.mutations.run $(ARGS)
+
 # Tests that need one of these skip without it; HUB_CI=1 turns such a skip into a failure (tests/skips.txt).
-programs: $(JUPYTER) $(FASTMCP) $(patsubst %/package-lock.json,%/node_modules/.installed,$(PACKAGES))
+programs: $(JUPYTER) $(KINTO) $(FASTMCP) $(patsubst %/package-lock.json,%/node_modules/.installed,$(PACKAGES))
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+		echo "chromium is not on PATH: install your system's package for the tests with a browser." >&2
 	@command -v prometheus >/dev/null || \
 		echo "prometheus is not on PATH: install your system's package for the tests that talk to it." >&2
 
 $(JUPYTER): tests/programs/jupyter.lock
 	$(PYTHON) -m venv --clear .cache/jupyter
 	.cache/jupyter/bin/python $(PIP) -r $<
+	@touch $@
+
+$(KINTO): tests/programs/kinto.lock
+	$(PYTHON) -m venv --clear .cache/kinto
+	.cache/kinto/bin/python $(PIP) -r $<
 	@touch $@
 
 $(FASTMCP): tests/interop/fastmcp.lock
@@ -115,8 +140,10 @@ lock: $(STAMP)
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(COMPILE) tests/programs/jupyter.in --output-file tests/programs/jupyter.lock
+	$(COMPILE) tests/programs/kinto.in --output-file tests/programs/kinto.lock
 	$(COMPILE) tests/interop/fastmcp.in --output-file tests/interop/fastmcp.lock
 
 clean:
 	rm -rf .venv .cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
-		tests/conformance/node_modules tests/interop/node_modules
+		tests/conformance/node_modules tests/interop/node_modules tests/browser/node_modules tests/broker/oidc/node_modules \
+		tests/importers/node_modules

@@ -25,7 +25,7 @@ from bench.messages import legacy, modern
 from hub.web.connections import open_files
 
 USERS = 200
-ROUNDS = 3
+ROUNDS = 5
 CALL_SECONDS = 3.0
 CALL_MEGABYTES = 100.0
 STREAM_MEGABYTES = 300.0

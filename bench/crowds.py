@@ -32,12 +32,14 @@ class NoStart(Exception):
 
 @dataclass(slots=True)
 class RunningHub:
-    """``hub serve`` as a process: its port, and the seconds from its start until it was ready."""
+    """``hub serve`` as a process: its port, and the seconds from its start until it was ready, in which it ``worked``
+    so many seconds of processor time."""
 
     process: "subprocess.Popen[bytes]"
     config: Path
     port: int
     seconds: float
+    worked: float
     connectors: int
     tools: int
 
@@ -46,8 +48,8 @@ class RunningHub:
         return _status(self.process.pid, "VmRSS")
 
     def cpu(self) -> float:
-        """Seconds of processor time used so far, of all its threads (its own clock: clock_getcpuclockid(3))."""
-        return time.clock_gettime(~self.process.pid << 3 | _CPU_CLOCK)
+        """Seconds of processor time used so far, of all its threads."""
+        return _cpu(self.process.pid)
 
     def peak(self) -> float:
         """The most megabytes of resident memory there were."""
@@ -56,6 +58,11 @@ class RunningHub:
     def forget_peak(self) -> None:
         """Let the peak begin anew from what is resident now (proc_pid_clear_refs(5))."""
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+
+def _cpu(pid: int) -> float:
+    """A process's own clock (clock_getcpuclockid(3))."""
+    return time.clock_gettime(~pid << 3 | _CPU_CLOCK)
 
 
 def _status(pid: int, name: str) -> float:
@@ -94,8 +101,9 @@ def serving(config: Path) -> Iterator[RunningHub]:
     try:
         told = _await_ready(process, words)
         seconds = time.monotonic() - begun
+        worked = _cpu(process.pid)
         port = int(str(told["listening"][0]).rpartition(":")[2])
-        yield RunningHub(process, config, port, seconds, int(told["connectors"]), int(told["tools"]))
+        yield RunningHub(process, config, port, seconds, worked, int(told["connectors"]), int(told["tools"]))
     finally:
         process.terminate()
         try:

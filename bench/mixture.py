@@ -88,9 +88,13 @@ class Client:
     def __init__(self, port: int) -> None:
         self._port = port
         self._wire: Wire | None = None
+        self._last = False
 
     async def send(self, request: bytes, until: Callable[[bytes], bool] = whole, status: bytes = b"200") -> bytes:
         """The answer to ``request``. Raises ``Broken`` for one with another status than ``status``."""
+        if self._last:
+            # The hub said that it closes this one, as it does after streams that one can come back to.
+            self.close()
         wire = self._wire
         if wire is None or wire.transport is None or wire.transport.is_closing():
             _, wire = await asyncio.get_running_loop().create_connection(
@@ -102,6 +106,7 @@ class Client:
             wire.transport.write(request)
         async with asyncio.timeout(30):
             await wire.done
+        self._last = b"\r\nconnection: close\r\n" in wire.seen.partition(b"\r\n\r\n")[0].lower() + b"\r\n"
         if wire.seen[9:12] != status:
             raise Broken(wire.seen[:600].decode(errors="replace"))
         return wire.seen
@@ -120,7 +125,7 @@ class Client:
         """Close the connection."""
         if self._wire is not None and self._wire.transport is not None:
             self._wire.transport.abort()
-        self._wire = None
+        self._wire, self._last = None, False
 
 
 class Person:

@@ -15,41 +15,48 @@ from typing import Any
 
 from aiohttp import web
 
-from hub import __version__, observe
+from hub import __version__, huge_pages, machine, observe
+from hub.broker.assembly import Brokerage
+from hub.broker.clients import configured
+from hub.broker.keys import CHANGE as KEY_CHANGE
+from hub.broker.keys import check_key
 from hub.clock import Clock, SystemClock
-from hub.config import Config, LimitsConfig, OidcConfig
+from hub.config import Config, LimitsConfig
+from hub.doctor.start import warn_of_reach
 from hub.errors import ConfigError
 from hub.gateway import Gateway
-from hub.gateway.admission import Admission, Room
+from hub.gateway.admission import Admission, room_of
 from hub.identity import Caller, Identity, local_caller, profiles_of
 from hub.identity.identity import Origin
 from hub.identity.oauth.documents import MAX_BYTES
 from hub.identity.oauth.server import AuthorizationServer
+from hub.identity.oauth.trace import Trace
 from hub.identity.people import People
-from hub.identity.people.openid import OpenIdSettings
+from hub.identity.people.openid_issuer import openid_settings
+from hub.machine import give_memory_back, watch_lag
 from hub.mcp_server import DOOR, Limits, McpServer
 from hub.observe import Metrics
 from hub.registry import Registry, Shelf, places_of
 from hub.seal import KeyRing
-from hub.store import Store, StoreUnavailable
+from hub.store import EVERYTHING, Store, StoreUnavailable
 from hub.upstream.places import Network
+from hub.upstream.resolver import SystemResolver
 from hub.upstream.transport import AioTransport, Transport
 from hub.upstream.upstream import Upstream
 from hub.web import Site
+from hub.web.accounts import account_routes
 from hub.web.client_address import client_address, trust
 from hub.web.connections import Patience, Port, open_files
 from hub.web.health import Health
-from hub.web.oauth import add_oauth, new_clients, resource_routes
+from hub.web.oauth import Arrivals, add_oauth, new_clients, resource_routes
 from hub.web.people.routes import people_routes
 from hub.web.people.session import open_door, origin_of
+from hub.web.start import StartPage
 
 SERVER_INFO = {"name": "connector-hub", "title": "Connector hub", "version": __version__}
 
 CLOSING_SECONDS = 2.0
 """How long connections may take to close after the calls in flight have ended (``Limits.grace``)."""
-
-LOOK_SECONDS = 0.05
-"""How often it is looked how late the event loop is."""
 
 YOUNG = 20_000
 """New objects after which the garbage collector looks through them. Python's own number of some hundreds is reached by
@@ -69,8 +76,10 @@ class Hub:
     identity: Identity
     people: People
     oauth: AuthorizationServer
+    trace: Trace
     upstream: Upstream
     registry: Registry
+    brokerage: Brokerage
     gateway: Gateway
     metrics: Metrics
     _stack: AsyncExitStack
@@ -87,8 +96,18 @@ class Hub:
             store = Store.open(config.store_url, clock)
             stack.push_async_callback(store.close)
             await store.migrate()
+            await check_key(store, ring)
+            store.changes.watch(lambda change: ring.refresh() if change.kind in (KEY_CHANGE, EVERYTHING) else None)
             profiles = profiles_of(config.profiles)
-            identity = Identity(store, clock, public_url=config.public_url, profiles=profiles)
+            trace = Trace(store.handshakes, clock)
+            stack.push_async_callback(trace.close)
+            identity = Identity(
+                store,
+                clock,
+                public_url=config.public_url,
+                profiles=profiles,
+                arrived=lambda grant, origin: trace.entered(grant, origin.address, origin.agent),
+            )
             papers = transport
             if transport is None:
                 network = config.network
@@ -118,7 +137,7 @@ class Hub:
                 clock,
                 public_url=config.public_url,
                 origin=origin_of(config.public_url),
-                openid={name: _openid(one) for name, one in config.oidc.items()},
+                openid={name: openid_settings(one) for name, one in config.oidc.items()},
                 send=upstream.send,
             )
             oauth = AuthorizationServer.of(
@@ -137,6 +156,16 @@ class Hub:
                 unprefixed=config.connectors.unprefixed,
                 shelf=Shelf(config.data_dir / "cache" / "connectors", ring),
             )
+            brokerage = Brokerage.of(
+                store,
+                ring,
+                clock,
+                upstream.send,
+                public_url=config.public_url,
+                configured=configured(config.providers),
+                provider=lambda name: registry.catalog.providers.get(name),
+            )
+            stack.push_async_callback(brokerage.close)
             metrics = Metrics()
             gateway = Gateway(
                 catalog=lambda: registry.catalog,
@@ -147,12 +176,18 @@ class Hub:
                 settings=config.connectors.settings,
                 measures=metrics,
                 store=store,
-                admission=Admission(_room(config.limits)),
+                admission=Admission(room_of(config.limits)),
+                accounts=brokerage.broker if config.auth.mode != "none" else None,
+                public_url=config.public_url if config.auth.mode != "none" else None,
+                tasks_per_user=config.limits.tasks_per_user,
             )
             registry.on_change(gateway.catalog_changed)
             await registry.load()
             kept = stack.pop_all()
-            return cls(config, clock, ring, store, identity, people, oauth, upstream, registry, gateway, metrics, kept)
+            return cls(
+                *(config, clock, ring, store, identity, people, oauth, trace, upstream),
+                *(registry, brokerage, gateway, metrics, kept),
+            )
         raise AssertionError("unreachable: the block above returns or raises")
 
     async def close(self) -> None:
@@ -175,18 +210,11 @@ def _origin(request: web.Request) -> Origin:
     return Origin(client_address(request), request.headers.get("User-Agent"))
 
 
-def _openid(one: OidcConfig) -> OpenIdSettings:
-    secret = None if one.client_secret is None else one.client_secret.get_secret_value()
-    return OpenIdSettings(one.title, one.issuer, one.client_id, secret, one.domains, one.just_in_time)
-
-
-def _room(limits: LimitsConfig) -> Room:
-    return Room(limits.calls, limits.calls_per_user, limits.waiting, limits.waiting_seconds)
-
-
 def application(hub: Hub) -> web.Application:
     """The hub's routes as an aiohttp application, ready to be run."""
     app = web.Application(client_max_size=1_000_000)
+    signs_in = hub.config.auth.mode != "none"
+    arrivals = Arrivals(hub.trace, hub.identity, hub.store) if signs_in else None
     mcp = McpServer(
         hub.gateway,
         hub.caller,
@@ -199,17 +227,26 @@ def application(hub: Hub) -> web.Application:
         tasks=hub.gateway.tasks,
         store=hub.store,
         profiles=list(hub.oauth.profiles),
+        arrivals=arrivals,
     )
     mcp.routes(app)
-    signs_in = hub.config.auth.mode != "none"
     trust(app, hub.config.network.trusted_proxies)
     if signs_in:
         open_door(app, hub.store, hub.config.public_url)
-    Site(public_url=hub.config.public_url, signs_in=signs_in, news=partial(new_clients, hub.store)).routes(app)
-    if signs_in:
-        people_routes(app, hub.people)
-        add_oauth(app, hub.oauth, hub.store, hub.clock)
-    resource_routes(app, hub.config.public_url, hub.oauth.profiles, issuer=signs_in)
+    Site().routes(app)
+    StartPage(
+        public_url=hub.config.public_url,
+        signs_in=signs_in,
+        profiles=hub.oauth.profiles,
+        catalog=lambda: hub.registry.catalog,
+        hosts=hub.oauth.hosts,
+        news=partial(new_clients, hub.store),
+    ).routes(app)
+    if arrivals is not None:
+        people_routes(app, hub.people, hub.oauth.profiles, arrivals.not_signed_in)
+        add_oauth(app, hub.oauth, hub.store, hub.clock, hub.trace, arrivals)
+        account_routes(app, hub.brokerage, lambda: hub.registry.catalog, hub.gateway.links, hub.store, hub.clock)
+    resource_routes(app, hub.config.public_url, hub.oauth.profiles, issuer=signs_in, arrivals=arrivals)
 
     async def ready() -> dict[str, Any]:
         states: dict[str, int] = {}
@@ -231,10 +268,13 @@ def application(hub: Hub) -> web.Application:
     async def background(app: web.Application) -> Any:
         works = [
             asyncio.create_task(hub.registry.watch(), name="registry-watch"),
-            asyncio.create_task(_watch_lag(hub.metrics, hub.clock), name="watch-lag"),
+            asyncio.create_task(watch_lag(hub.metrics, hub.clock), name="watch-lag"),
+            asyncio.create_task(give_memory_back(hub.clock), name="give-memory-back"),
         ]
         if hub.gateway.tasks is not None:
             works.append(asyncio.create_task(hub.gateway.tasks.keep(), name="tasks-keep"))
+        if signs_in:
+            works.append(asyncio.create_task(hub.brokerage.idle.keep(), name="idle-renewal"))
         yield
         for work in works:
             work.cancel()
@@ -248,14 +288,6 @@ def application(hub: Hub) -> web.Application:
     app.cleanup_ctx.append(background)
     app.on_shutdown.append(stop)
     return app
-
-
-async def _watch_lag(metrics: Metrics, clock: Clock) -> None:
-    """Measure how late the event loop is, until cancelled."""
-    while True:
-        begun = clock.monotonic()
-        await clock.sleep(LOOK_SECONDS)
-        metrics.lagged(max(0.0, clock.monotonic() - begun - LOOK_SECONDS))
 
 
 def run(config: Config) -> None:
@@ -278,6 +310,7 @@ def run(config: Config) -> None:
 async def serve(config: Config) -> None:
     """Run the hub until SIGTERM or SIGINT. Raises ``ConfigError`` when it cannot start."""
     stopped = _stop_signal()
+    machine.few_heaps()
     # What is loaded lives as long as the hub; going through it again and again would only hold up the calls.
     gc.disable()
     try:
@@ -286,10 +319,9 @@ async def serve(config: Config) -> None:
         gc.enable()
     gc.freeze()
     gc.set_threshold(YOUNG)
+    huge_pages.gather()
     try:
-        runner = web.AppRunner(
-            application(hub), access_log=None, handler_cancellation=True, shutdown_timeout=CLOSING_SECONDS
-        )
+        runner = web.AppRunner(application(hub), access_log=None, shutdown_timeout=CLOSING_SECONDS)
         await runner.setup()
         try:
             await _listen(runner, config)
@@ -300,7 +332,7 @@ async def serve(config: Config) -> None:
                     link=f"{config.public_url}/setup/{secret}",
                 )
             for loaded in hub.registry.catalog.connectors.values():
-                if loaded.state in ("set_aside", "stale"):
+                if loaded.state in ("set_aside", "held", "stale"):
                     _log.warning(
                         "connector not served", connector=loaded.name, state=loaded.state, reason=loaded.reason
                     )
@@ -311,7 +343,9 @@ async def serve(config: Config) -> None:
                 connectors=sum(1 for one in hub.registry.catalog.connectors.values() if one.state == "ok"),
                 tools=sum(1 for one in hub.registry.catalog.tools.values() if one.listed),
             )
+            looking = asyncio.create_task(warn_of_reach(config.public_url, SystemResolver(1)), name="reach")
             await stopped.wait()
+            looking.cancel()
             _log.info("the hub stops")
         finally:
             await runner.cleanup()

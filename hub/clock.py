@@ -94,36 +94,47 @@ class Alarms:
     serves all sets; it runs only while there are any. Belongs to the loop it is used in.
     """
 
-    __slots__ = ("_due", "_next", "_timer")
+    __slots__ = ("_due", "_loop", "_next", "_timer")
 
     def __init__(self) -> None:
         self._due: dict[int, set[Sleeper]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._next = 0
 
-    def set(self, loop: asyncio.AbstractEventLoop, seconds: float, sleeper: Sleeper) -> "set[Sleeper]":
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop these alarms belong to: the first they are used in. Asked once, as asking is a system call."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
+
+    def set(self, seconds: float, sleeper: Sleeper) -> "set[Sleeper]":
         """Wake ``sleeper`` in ``seconds``, or a step later. To take it back, discard it from the set this returns."""
-        at = loop.time() + seconds
+        at = time.monotonic() + seconds
         when = int(at / STEP) + 1 if seconds < 10.0 else (int(at) + 1) * _SECOND
         due = self._due.get(when)
         if due is None:
             due = self._due[when] = set()
             if self._timer is None or when < self._next:
-                self._wind(loop, when)
+                self._wind(when)
         due.add(sleeper)
         return due
 
     def within(self, seconds: float) -> "Within":
         """What ``asyncio.timeout(seconds)`` is, as a plain ``with``: ``TimeoutError`` when the block takes longer."""
-        return Within(self, seconds)
+        task = asyncio.current_task(self._loop or self.loop)
+        if task is None:
+            raise RuntimeError("a deadline needs a task")
+        return Within(self, seconds, task)
 
-    def _wind(self, loop: asyncio.AbstractEventLoop, when: int) -> None:
+    def _wind(self, when: int) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._next = when
-        self._timer = loop.call_at(when * STEP, self._ring, loop)
+        self._timer = self.loop.call_later(when * STEP - time.monotonic(), self._ring)
 
-    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _ring(self) -> None:
         now = self._next
         self._timer = None
         for when in [when for when in self._due if when <= now]:
@@ -134,7 +145,7 @@ class Alarms:
         for when in [when for when, due in self._due.items() if not due]:
             del self._due[when]
         if self._due:
-            self._wind(loop, min(self._due))
+            self._wind(min(self._due))
 
 
 _SECOND = round(1 / STEP)
@@ -145,19 +156,15 @@ class Within:
 
     __slots__ = ("_alarms", "_before", "_due", "_rang", "_seconds", "_task")
 
-    def __init__(self, alarms: Alarms, seconds: float) -> None:
+    def __init__(self, alarms: Alarms, seconds: float, task: "asyncio.Task[object]") -> None:
         self._alarms = alarms
         self._seconds = seconds
+        self._task = task
+        self._rang = False
 
     def __enter__(self) -> None:
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task(loop)
-        if task is None:
-            raise RuntimeError("a deadline needs a task")
-        self._rang = False
-        self._task = task
-        self._before = task.cancelling()
-        self._due = self._alarms.set(loop, self._seconds, self)
+        self._before = self._task.cancelling()
+        self._due = self._alarms.set(self._seconds, self)
 
     def wake(self) -> None:
         """The time is over."""

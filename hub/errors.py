@@ -15,6 +15,7 @@
         ├── UnknownName      no such tool or prompt
         ├── ResourceMissing  no such resource
         ├── StateRejected    a ``requestState`` or cursor that is not ours, or no longer
+        ├── ConnectionPage     the user must open a page first, told by an error
         ├── CapabilityMissing  the client did not declare what the call needs
         └── ReadFailed       a resource, prompt or completion could not be made
 
@@ -122,6 +123,15 @@ class CapabilityMissing(ProtocolError):
         names = ", ".join(sorted(required))
         super().__init__(f"This call needs the client capability {names}.")
         self.required = dict(required)
+
+
+class ConnectionPage(ProtocolError):
+    """The user must open ``url`` before the call can be made, where the client is told so by an error (specification
+    2025-11-25, client/elicitation, URLElicitationRequiredError)."""
+
+    def __init__(self, message: str, *, url: str, id: str) -> None:
+        elicitation = {"mode": "url", "elicitationId": id, "url": url, "message": message}
+        super().__init__(message, data={"elicitations": [elicitation]})
 
 
 class ReadFailed(ProtocolError):

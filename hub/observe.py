@@ -176,6 +176,9 @@ class _Calls:
         yield seconds
 
 
+_LAGS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
 class Metrics:
     """The hub's counters, in a registry of their own, so that two hubs in one process do not share them."""
 
@@ -189,13 +192,20 @@ class Metrics:
         self._lag = Histogram(
             "hub_loop_lag_seconds",
             "How much later than asked the event loop took up its work, in seconds.",
-            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+            buckets=_LAGS,
+            registry=self.registry,
+        )
+        self._held = Histogram(
+            "hub_loop_held_seconds",
+            "The same without the time the hub waited for a processor: what it held up itself, in seconds.",
+            buckets=_LAGS,
             registry=self.registry,
         )
 
-    def lagged(self, seconds: float) -> None:
-        """Note one look at how late the event loop is."""
+    def lagged(self, seconds: float, held: float) -> None:
+        """Note one look at how late the event loop is, of which the hub itself ``held`` it up so long."""
         self._lag.observe(seconds)
+        self._held.observe(held)
 
     def called(self, connector: str, outcome: str, seconds: float) -> None:
         """Count one finished call; ``outcome`` is one of the few words the audit log knows."""

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from hub.config import claim_data_dir
+from hub.config.data_dir import claim_data_dir, user_name
 from hub.errors import ConfigError, HubError
 
 KEY_FILE = "hub.key"
@@ -56,14 +56,21 @@ def _derive(key: bytes, purpose: bytes, length: int = KEY_BYTES) -> bytes:
 class Box:
     """Seals and opens for one purpose. Made by ``KeyRing.box``; keep it, its keys are derived once."""
 
-    def __init__(self, purpose: str, keys: Sequence[bytes], random: Callable[[int], bytes]) -> None:
+    def __init__(self, purpose: str, ring: "KeyRing", random: Callable[[int], bytes]) -> None:
         self._purpose = purpose.encode()
+        self._ring = ring
         self._random = random
         self._ciphers: dict[bytes, AESGCM] = {}
+        self._take(ring.keys)
+
+    def _take(self, keys: tuple[bytes, ...]) -> None:
+        self._keys = keys
+        ciphers: dict[bytes, AESGCM] = {}
         for key in keys:
-            cipher = AESGCM(_derive(key, b"hub seal v1 " + self._purpose))
-            self._ciphers.setdefault(_derive(key, b"hub key id", _ID_BYTES), cipher)
-        self._newest = next(iter(self._ciphers))
+            known = self._ciphers.get(key_id(key))
+            ciphers.setdefault(key_id(key), known or AESGCM(_derive(key, b"hub seal v1 " + self._purpose)))
+        self._ciphers = ciphers
+        self._newest = next(iter(ciphers))
 
     def _associated(self, bound: str) -> bytes:
         # The length in front keeps (purpose, bound) pairs apart that would read the same joined.
@@ -71,6 +78,8 @@ class Box:
 
     def seal(self, plain: bytes, *, bound: str, expires: float | None = None) -> str:
         """``plain`` sealed with the newest key, to be opened with the same ``bound`` before ``expires`` (epoch s)."""
+        if self._ring.keys is not self._keys:
+            self._take(self._ring.keys)
         nonce = self._random(_NONCE_BYTES)
         inner = _EXPIRY.pack(math.inf if expires is None else expires) + plain
         sealed = self._ciphers[self._newest].encrypt(nonce, inner, self._associated(bound))
@@ -89,6 +98,12 @@ class Box:
             raise SealBroken
         cipher = self._ciphers.get(raw[1 : 1 + _ID_BYTES])
         if cipher is None:
+            # Another process may have begun to seal with a key that came since.
+            self._ring.refresh()
+            if self._ring.keys is not self._keys:
+                self._take(self._ring.keys)
+            cipher = self._ciphers.get(raw[1 : 1 + _ID_BYTES])
+        if cipher is None:
             raise SealBroken
         try:
             inner = cipher.decrypt(raw[1 + _ID_BYTES : _HEAD], raw[_HEAD:], self._associated(bound))
@@ -97,6 +112,11 @@ class Box:
         if not now < _EXPIRY.unpack_from(inner)[0]:
             raise SealBroken
         return inner[_EXPIRY.size :]
+
+
+def key_id(key: bytes) -> bytes:
+    """What a key is known by: four bytes that follow from it, and from which it does not follow."""
+    return _derive(key, b"hub key id", _ID_BYTES)
 
 
 class KeyedHash:
@@ -125,10 +145,49 @@ class KeyRing:
             raise ValueError(f"a KeyRing needs at least one key, each of {KEY_BYTES} bytes")
         self._keys = tuple(keys)
         self._random = random
+        self._path: Path | None = None
+        self._seen: tuple[int, int] | None = None
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """The keys, newest first."""
+        return self._keys
+
+    def refresh(self) -> None:
+        """Read the key file again where it is another than before: a running hub takes up a new key so."""
+        if self._path is None:
+            return
+        try:
+            seen = self._path.stat()
+            mark = (seen.st_mtime_ns, seen.st_ino)
+            if mark == self._seen:
+                return
+            keys = tuple(_parse(self._path.read_text("ascii"), self._path))
+        except (OSError, UnicodeDecodeError, ConfigError):
+            return  # what it held before still opens what it sealed
+        self._seen = mark
+        self._keys = keys
+
+    def rotate(self) -> None:
+        """Put a new key in front of the others in the key file. Raises ``ConfigError`` when it cannot be written."""
+        if self._path is None:
+            raise ConfigError("These keys are kept in no file.")
+        keys = (self._random(KEY_BYTES), *self._keys)
+        _replace(self._path, keys)
+        self._keys = keys
+
+    def retire(self) -> int:
+        """Take all keys but the newest from the file; returns how many. What only they open is lost."""
+        if self._path is None:
+            raise ConfigError("These keys are kept in no file.")
+        gone = len(self._keys) - 1
+        self._keys = self._keys[:1]
+        _replace(self._path, self._keys)
+        return gone
 
     def box(self, purpose: str) -> Box:
         """The box for ``purpose``; what one purpose sealed no other opens."""
-        return Box(purpose, self._keys, self._random)
+        return Box(purpose, self, self._random)
 
     def keyed(self, purpose: str) -> KeyedHash:
         """The keyed hash for ``purpose``; that of another gives other texts."""
@@ -153,10 +212,29 @@ class KeyRing:
                 )
             text = path.read_text("ascii")
         except OSError as wrong:
-            raise ConfigError(f"The key file {path} cannot be read: {wrong.strerror}.") from None
+            raise _unreadable(path, wrong) from None
         except UnicodeDecodeError:
             raise _not_a_key_file(path) from None
-        return cls(_parse(text, path), random)
+        ring = cls(_parse(text, path), random)
+        ring._path = path
+        return ring
+
+
+def _unreadable(path: Path, wrong: OSError) -> ConfigError:
+    """The error for a key file this process may not read: whose it is, and the line that mends it."""
+    told = f"The key file {path} cannot be read: {wrong.strerror}."
+    try:
+        owner = path.stat()
+    except OSError:
+        return ConfigError(told)
+    if not path.is_file():
+        return ConfigError(f"{told} It should be a file; move away what is there, and restore it from a backup.")
+    uid, gid = os.geteuid(), os.getegid()
+    mend = f"chmod 600 {path}" if owner.st_uid == uid else f"chown {uid}:{gid} {path}"
+    return ConfigError(
+        f"{told} It belongs to {user_name(owner.st_uid)} (mode {owner.st_mode & 0o777:04o}), and the hub runs as "
+        f"{user_name(uid)}. Run: {mend}"
+    )
 
 
 def _not_a_key_file(path: Path) -> ConfigError:
@@ -184,18 +262,32 @@ def _parse(text: str, path: Path) -> list[bytes]:
     return keys
 
 
+def _draft(path: Path, keys: Sequence[bytes]) -> Path:
+    """A file beside ``path`` with these keys, on disk for good. Raises ``OSError``."""
+    text = b"# The hub's keys, newest first. Whoever has this file opens what the hub sealed.\n"
+    text += b"".join(base64.urlsafe_b64encode(key).rstrip(b"=") + b"\n" for key in keys)
+    draft = path.with_name(f".{KEY_FILE}.{secrets.token_hex(8)}")
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(file, text)
+        os.fsync(file)
+    finally:
+        os.close(file)
+    return draft
+
+
+def _replace(path: Path, keys: Sequence[bytes]) -> None:
+    """Write the key file anew, whole or not at all. Raises ``ConfigError``."""
+    try:
+        os.replace(_draft(path, keys), path)
+    except OSError as wrong:
+        raise ConfigError(f"The key file {path} cannot be written: {wrong.strerror}.") from None
+
+
 def _create(path: Path, key: bytes) -> None:
     """Write the first key file so that it is there whole or not at all, also when two hubs start at once."""
-    text = b"# The hub's keys, newest first. Whoever has this file opens what the hub sealed.\n"
-    text += base64.urlsafe_b64encode(key).rstrip(b"=") + b"\n"
-    draft = path.with_name(f".{KEY_FILE}.{secrets.token_hex(8)}")
     try:
-        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(file, text)
-            os.fsync(file)
-        finally:
-            os.close(file)
+        draft = _draft(path, [key])
         try:
             os.link(draft, path)
         except FileExistsError:

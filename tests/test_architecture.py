@@ -17,10 +17,10 @@ ROOT = Path(__file__).resolve().parents[1]
 HUB = ROOT / "hub"
 
 FLOORS: dict[str, int] = {
-    **dict.fromkeys(("__init__", "errors", "config", "seal", "yaml", "clock", "observe"), 0),
+    **dict.fromkeys(("__init__", "errors", "config", "seal", "yaml", "clock", "observe", "machine", "huge_pages"), 0),
     **dict.fromkeys(("sdk",), 1),
     **dict.fromkeys(("importers", "upstream", "store"), 2),
-    **dict.fromkeys(("registry", "broker", "identity"), 3),
+    **dict.fromkeys(("registry", "broker", "identity", "doctor"), 3),
     **dict.fromkeys(("gateway",), 4),
     **dict.fromkeys(("mcp_server", "web", "testing"), 5),
     **dict.fromkeys(("app", "cli", "__main__"), 6),

@@ -13,7 +13,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = ("requirements.lock", "requirements-dev.lock", "tests/programs/jupyter.lock", "tests/interop/fastmcp.lock")
+LOCKS = (
+    "requirements.lock",
+    "requirements-dev.lock",
+    "tests/programs/jupyter.lock",
+    "tests/programs/kinto.lock",
+    "tests/interop/fastmcp.lock",
+)
 CODE = {".py", ".js", ".mjs", ".ts", ".html", ".css"}
 TEXT = CODE | {"", ".md", ".toml", ".yaml", ".yml", ".json", ".lock", ".in", ".txt"}
 MADE = {"node_modules", "data", "build", "dist", "__pycache__"}
@@ -161,6 +167,14 @@ def test_the_suite_is_pinned_with_integrity_for_every_package() -> None:
     lock = json.loads((ROOT / "tests" / "conformance" / "package-lock.json").read_text())
     packages = {name: entry for name, entry in lock["packages"].items() if name}
     assert packages["node_modules/@modelcontextprotocol/conformance"]["version"] == "0.2.0-alpha.12"
+    assert [name for name, entry in packages.items() if "integrity" not in entry] == []
+
+
+@pytest.mark.parametrize("room", ["interop", "browser"])
+def test_other_peoples_programs_are_pinned_with_integrity(room: str) -> None:
+    lock = json.loads((ROOT / "tests" / room / "package-lock.json").read_text())
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+    assert len(packages) > 20
     assert [name for name, entry in packages.items() if "integrity" not in entry] == []
 
 

@@ -62,11 +62,12 @@ async def _called(config: Config, name: str, words: list[str], trace: bool, user
         hub = await Hub.start(config, transport=TracingTransport(network, clock, typer.echo) if trace else network)
         stack.push_async_callback(hub.close)
         entry = known_tool(hub.registry.catalog, name)
-        caller = await _caller(hub.store, user)
+        caller = await caller_of(hub.store, user)
         return await hub.gateway.call_tool(caller, name, arguments_of(words, entry), Silence())
 
 
-async def _caller(store: Store, name: str | None) -> Caller:
+async def caller_of(store: Store, name: str | None) -> Caller:
+    """The user of this name as a caller of everything; the local user without one. Raises ``HubError``."""
     if name is None:
         return local_caller()
     user = await known_user(store, name)

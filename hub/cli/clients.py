@@ -1,6 +1,5 @@
 """``hub client``: which addresses OAuth clients may have people sent back to. Not the clients of the configuration."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import orjson
@@ -8,9 +7,8 @@ import typer
 
 from hub.cli.options import ConfigFile, run, settings, table
 from hub.cli.storage import stored
-from hub.errors import HubError
-from hub.store import Store
-from hub.store.oauth import HostState, RedirectHost
+from hub.identity.oauth.hosts import RedirectHosts
+from hub.store.oauth import RedirectHost
 
 app = typer.Typer(
     help="Addresses that OAuth clients may have people sent back to.", no_args_is_help=True, rich_markup_mode=None
@@ -29,7 +27,7 @@ def list_clients(
 
     async def work() -> list[RedirectHost]:
         async with stored(chosen) as store:
-            return await store.clients.list_hosts()
+            return await RedirectHosts(store, chosen.clients.allow).all()
 
     hosts = run(work())
     if as_json:
@@ -43,35 +41,26 @@ def list_clients(
 @app.command("allow")
 def allow(host: Host, config: ConfigFile = None) -> None:
     """Let clients have people sent back to this host; they begin again in their app."""
-    name = _decide(host, "allowed", config, lambda store, name: _nothing())[0]
-    typer.echo(f"Clients may have people sent back to {name}.")
+    chosen = settings(config)
+
+    async def work() -> str:
+        async with stored(chosen) as store:
+            return await RedirectHosts(store, chosen.clients.allow).allow(host)
+
+    typer.echo(f"Clients may have people sent back to {run(work())}.")
 
 
 @app.command("deny")
 def deny(host: Host, config: ConfigFile = None) -> None:
     """Refuse this host, and end what people have let in there, within a second."""
-    name, ended = _decide(host, "denied", config, lambda store, name: store.grants.revoke_host(name))
-    typer.echo(f"Clients may not have people sent back to {name}. Ended grants: {ended}.")
-
-
-def _decide(host: str, state: HostState, config: Any, then: Callable[[Store, str], Awaitable[int]]) -> tuple[str, int]:
-    name = host.strip().lower()
-    if not name or "/" in name or "@" in name or any(char.isspace() for char in name):
-        raise HubError(f"{host!r} is no host; write it as the page shows it, such as app.example.org.")
     chosen = settings(config)
 
-    async def work() -> int:
+    async def work() -> tuple[str, int]:
         async with stored(chosen) as store:
-            if state == "denied" and name in chosen.clients.allow:
-                raise HubError(f"{name} is on the operator's list; take it out of clients.allow.")
-            await store.clients.decide(name, state)
-            return await then(store, name)
+            return await RedirectHosts(store, chosen.clients.allow).deny(host)
 
-    return name, run(work())
-
-
-async def _nothing() -> int:
-    return 0
+    name, ended = run(work())
+    typer.echo(f"Clients may not have people sent back to {name}. Ended grants: {ended}.")
 
 
 def _row(one: RedirectHost) -> tuple[str, ...]:

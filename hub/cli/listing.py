@@ -11,7 +11,7 @@ from hub.clock import SystemClock
 from hub.config import Config
 from hub.registry import Catalog, Loaded, Registry, places_of, to_json
 
-WORDS = {"ok": "ok", "stale": "stale", "set_aside": "set aside", "disabled": "disabled"}
+WORDS = {"ok": "ok", "stale": "stale", "set_aside": "set aside", "held": "held back", "disabled": "disabled"}
 
 
 async def loaded_catalog(config: Config) -> Catalog:

@@ -14,8 +14,12 @@ from hub.cli import (
     calling,
     checking,
     clients,
+    doctor,
+    importing,
+    keys,
     listing,
     maintenance,
+    providers,
     recording,
     scaffold,
     schemas,
@@ -71,6 +75,11 @@ app.command("call")(calling.call)
 app.add_typer(users.app, name="user")
 app.add_typer(tokens.app, name="token")
 app.add_typer(clients.app, name="client")
+app.add_typer(providers.app, name="provider")
+app.add_typer(keys.app, name="key")
+app.command("recover")(keys.recover)
+app.command("doctor")(doctor.doctor)
+app.add_typer(importing.app, name="import")
 app.command("migrate")(maintenance.migrate)
 app.command("version")(maintenance.version)
 

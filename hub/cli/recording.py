@@ -8,13 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from hub.app import Hub
-from hub.cli.calling import json_object, known_tool
+from hub.cli.calling import caller_of, json_object, known_tool
 from hub.cli.network import opened_network
 from hub.cli.options import ConfigFile, run, settings
 from hub.clock import SystemClock
 from hub.config import Config
 from hub.errors import HubError
-from hub.identity import local_caller
 from hub.testing import Studio, folder_of, replay, write
 
 
@@ -38,6 +37,9 @@ def record(
     hide_mails: Annotated[
         bool, typer.Option("--hide-mails", help="Replace e-mail addresses, each by one of its own.")
     ] = False,
+    user: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose accounts are used. Default: nobody's.", show_default=False)
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Record a real call of a tool.
@@ -48,7 +50,7 @@ def record(
     if case is not None and not case.replace("_", "").replace("-", "").isalnum():
         raise typer.BadParameter("letters, digits, - and _ only.", param_hint="--case")
     given = json_object(arguments, "--arguments")
-    path, problem = run(_recorded(settings(config), name, given, case, into, source, hide_mails))
+    path, problem = run(_recorded(settings(config), name, given, case, into, source, hide_mails, user))
     if problem is not None:
         raise HubError(f"{path} was written, but does not replay; mend it by hand:\n{problem}")
     typer.echo(f"{path} was written, and replays. Read it before you share it.")
@@ -62,6 +64,7 @@ async def _recorded(
     into: Path | None,
     source: str | None,
     hide_mails: bool,
+    user: str | None,
 ) -> tuple[Path, str | None]:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
@@ -75,6 +78,8 @@ async def _recorded(
         path = folder / (f"{entry.tool.name}.{case}.yaml" if case else f"{entry.tool.name}.yaml")
         if path.exists():
             raise HubError(f"{path} is there already; remove it, or give another --case.")
-        studio = Studio(catalog, network, hub.store.audit, clock, local_caller(), config.connectors.settings)
+        caller = await caller_of(hub.store, user)
+        accounts = hub.brokerage.broker
+        studio = Studio(catalog, network, hub.store.audit, clock, caller, config.connectors.settings, accounts)
         data = await studio.record(entry.full_name, arguments, source=source, hide_mails=hide_mails)
         return path, await replay(write(path, data), catalog, connector)

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from hub.config import Config
 from hub.sdk.declaration import ConnectorDeclaration
+from hub.sdk.provider import ProviderDeclaration
 from hub.testing import Recording
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -19,12 +20,15 @@ class Subject(StrEnum):
     """What there is a schema of."""
 
     CONNECTOR = "connector"
+    PROVIDER = "provider"
+    DESCRIBED = "described"
     CONFIG = "config"
     RECORDING = "recording"
 
 
 MODELS: dict[Subject, type[BaseModel]] = {
     Subject.CONNECTOR: ConnectorDeclaration,
+    Subject.PROVIDER: ProviderDeclaration,
     Subject.CONFIG: Config,
     Subject.RECORDING: Recording,
 }
@@ -35,12 +39,20 @@ def schema(
 ) -> None:
     """Print a JSON Schema for editors.
 
-    It is that of a connector's YAML, of the config file or of a recording.
+    It is that of a connector's YAML, of a provider's, of an imported connector's, of the config file or of a recording.
 
     Save it beside your files (hub schema connector > connector.schema.json) and begin each file with the line
     # yaml-language-server: $schema=connector.schema.json
     """
     typer.echo(orjson.dumps(document(subject), option=orjson.OPT_INDENT_2).decode())
+
+
+def _model(subject: Subject) -> type[BaseModel]:
+    if subject is Subject.DESCRIBED:
+        from hub.importers.declaration import DescribedDeclaration
+
+        return DescribedDeclaration
+    return MODELS[subject]
 
 
 def document(subject: Subject) -> dict[str, Any]:
@@ -49,5 +61,5 @@ def document(subject: Subject) -> dict[str, Any]:
     return {
         "$schema": DIALECT,
         "$comment": f"Save this as {file} and begin a file with: # yaml-language-server: $schema={file}",
-        **MODELS[subject].model_json_schema(by_alias=True),
+        **_model(subject).model_json_schema(by_alias=True),
     }

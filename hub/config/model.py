@@ -161,11 +161,20 @@ class NetworkConfig(_Section):
 
 
 class ProviderConfig(_Section):
-    """The operator's client credential at one provider."""
+    """The operator's client credential at one provider, or the one credential everybody uses there."""
 
-    client_id: str = Field(min_length=1)
+    client_id: str | None = Field(default=None, min_length=1)
     client_secret: SecretStr | None = None
     secret_expires: date | None = None
+    credential: Mapping[str, SecretStr] = Field(default_factory=dict)
+
+    @field_validator("credential")
+    @classmethod
+    def _something(cls, value: Mapping[str, SecretStr], info: ValidationInfo) -> Mapping[str, SecretStr]:
+        """One of the two is what the section is for."""
+        if not value and not info.data.get("client_id"):
+            raise ValueError("set client_id (and client_secret), or credential")
+        return value
 
 
 class RegisteredClientConfig(_Section):
@@ -243,6 +252,7 @@ class LimitsConfig(_Section):
     calls_per_user: int = Field(default=100, ge=1)
     waiting: int = Field(default=1000, ge=0)
     waiting_seconds: float = Field(default=10.0, ge=0, le=60)
+    tasks_per_user: int = Field(default=64, ge=1)
     streams_per_user: int = Field(default=32, ge=1)
     connections: int = Field(default=10_000, ge=1)
     upstream_connections: int = Field(default=2000, ge=1)

@@ -3,11 +3,22 @@
 Not the table: that is ``hub/store``. This is the order in which it is told.
 """
 
-from typing import Protocol
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Protocol
 
+import orjson
+
+from hub.clock import Clock
+from hub.errors import OperatorNeeded
+from hub.identity import Caller
+from hub.observe import log
+from hub.registry import Entry
 from hub.store.audit import Call
 
-__all__ = ["Audit", "Call", "NoAudit"]
+__all__ = ["Audit", "Call", "Measures", "NoAudit", "Records"]
+
+_log = log(__name__)
 
 
 class Audit(Protocol):
@@ -38,3 +49,66 @@ class NoAudit:
 
     def note(self, record: Call) -> None:
         return None
+
+
+class Measures(Protocol):
+    """Where finished calls are counted."""
+
+    def called(self, connector: str, outcome: str, seconds: float) -> None:
+        """Count one call."""
+        ...
+
+
+class Records:
+    """What the gateway writes down of each call: arguments as a digest only."""
+
+    def __init__(self, audit: Audit, clock: Clock, measures: Measures | None) -> None:
+        self._audit = audit
+        self._clock = clock
+        self._measures = measures
+
+    async def intent(self, caller: Caller, entry: Entry, arguments: Mapping[str, Any]) -> str:
+        """Write down a call that may change something, before it is made. Raises ``OperatorNeeded``."""
+        try:
+            return await self._audit.intent(self._record(caller, entry, arguments))
+        except Exception as wrong:
+            _log.error("the audit cannot be written", exc_info=wrong)
+            raise OperatorNeeded("the audit cannot be written, so nothing that changes things is done.") from wrong
+
+    def ended(
+        self,
+        caller: Caller,
+        entry: Entry,
+        arguments: Mapping[str, Any],
+        intent: str | None,
+        outcome: str,
+        seconds: float,
+    ) -> None:
+        """Note how a call ended; ``intent`` is what was written before it, if anything was."""
+        if intent is not None:
+            self._audit.outcome(intent, outcome, seconds * 1000)
+        else:
+            self._audit.note(self._record(caller, entry, arguments, outcome, seconds * 1000))
+        if self._measures is not None:
+            self._measures.called(entry.connector.name, outcome, seconds)
+
+    def _record(
+        self,
+        caller: Caller,
+        entry: Entry,
+        arguments: Mapping[str, Any],
+        outcome: str | None = None,
+        ms: float | None = None,
+    ) -> Call:
+        digest = hashlib.sha256(orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return Call(
+            caller.user_id,
+            caller.token_id,
+            entry.connector.name,
+            entry.full_name,
+            entry.tool.effect,
+            digest,
+            self._clock.now(),
+            outcome,
+            ms,
+        )

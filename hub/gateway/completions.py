@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from hub.errors import HubError, ProtocolError, ResourceMissing, UnknownName
+from hub.gateway.accounts import Doors
 from hub.gateway.authorize import authorize
 from hub.gateway.runs import Runs
 from hub.identity import Caller
@@ -30,8 +31,9 @@ Values = Callable[[Caller, str, str], Awaitable[Any]]
 class Completions:
     """Completes arguments of prompts and resource templates. A completer that fails completes nothing."""
 
-    def __init__(self, runs: Runs, values: Values) -> None:
+    def __init__(self, runs: Runs, doors: Doors, values: Values) -> None:
         self._runs = runs
+        self._doors = doors
         self._values = values
 
     async def complete(
@@ -59,7 +61,7 @@ class Completions:
         given = {str(key): str(value) for key, value in others.items()} if isinstance(others, Mapping) else {}
         try:
             async with asyncio.timeout(DEADLINE):
-                values = await self._found(connector, subject, caller, name, typed, given)
+                values = await self._found(catalog, connector, subject, caller, name, typed, given)
         except (HubError, TimeoutError) as wrong:
             _log.info("completion failed", connector=connector.name, argument=name, reason=str(wrong))
             values = []
@@ -74,6 +76,7 @@ class Completions:
 
     async def _found(
         self,
+        catalog: Catalog,
         connector: CompiledConnector,
         subject: Prompt | Resource,
         caller: Caller,
@@ -83,8 +86,9 @@ class Completions:
     ) -> list[str]:
         completer = subject.completions.get(name)
         if completer is not None:
-            http = self._runs.http(connector, caller, purpose=f"completion {connector.name} {name}")
-            run = self._runs.context(connector, caller, Silence(), {}, http)
+            account = await self._doors.account(catalog, connector, caller, self._runs.send)
+            http = self._runs.http(connector, caller, purpose=f"completion {connector.name} {name}", account=account)
+            run = self._runs.context(connector, caller, Silence(), {}, http, account)
             async with self._runs.admitted(caller.user_id):
                 return [str(value) for value in await completer(run, typed, given)]
         if name not in subject.lookups:

@@ -12,6 +12,7 @@ from hub.errors import (
     ConnectorError,
     HubBusy,
     HubError,
+    NotFoundError,
     OperatorNeeded,
     ProviderUnavailable,
     Refused,
@@ -28,6 +29,8 @@ def failure(wrong: BaseException, *, connector: str, tool: str) -> tuple[dict[st
     What the hub did not expect gets a reference id; its story stands in the log only.
     """
     match wrong:
+        case NotFoundError():
+            return _answer(str(wrong), "not_found", wrong.data), "not_found"
         case ToolError():
             return _answer(str(wrong), "tool_error", wrong.data), "tool_error"
         case ProviderUnavailable():

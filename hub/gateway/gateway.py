@@ -5,27 +5,34 @@ down, run, make the result, note the outcome. Not the wire, and not where connec
 """
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-import orjson
-
+from hub.broker import Account, Broker
 from hub.clock import Alarms, Clock
-from hub.errors import NotFoundError, OperatorNeeded, ProtocolError, ReadFailed, ResourceMissing, UnknownName
+from hub.errors import (
+    ConnectionNeeded,
+    NotFoundError,
+    ProtocolError,
+    ReadFailed,
+    ResourceMissing,
+    UnknownName,
+)
 from hub.gateway import results
+from hub.gateway.accounts import Accounts, Doors, Links
 from hub.gateway.admission import Admission
 from hub.gateway.asks import Asks, Resume
-from hub.gateway.audit import Audit, Call
+from hub.gateway.audit import Audit, Measures, Records
 from hub.gateway.authorize import allowed, authorize
 from hub.gateway.completions import Completions
 from hub.gateway.echo import Echo
 from hub.gateway.failures import failure
 from hub.gateway.listeners import Listeners
 from hub.gateway.offers import Offers
+from hub.gateway.own_tools import own_tools
 from hub.gateway.runs import Runs, Settings, fill_text
-from hub.gateway.tasks import Subject, Tasks
+from hub.gateway.tasks import MOST, Subject, Tasks
 from hub.identity import Caller
 from hub.observe import log
 from hub.registry import Catalog, Entry, PromptEntry
@@ -43,20 +50,13 @@ DEADLINE = 240.0
 _log = log(__name__)
 
 
-class Measures(Protocol):
-    """Where finished calls are counted."""
-
-    def called(self, connector: str, outcome: str, seconds: float) -> None:
-        """Count one call."""
-        ...
-
-
 class Gateway:
     """What callers may do, on the connectors of the current catalog.
 
     ``catalog`` gives the snapshot to serve from; ``settings`` are the operator's values for connectors. With a
     ``store`` calls can become tasks, and what a tool announces is heard in all processes; ``deadline`` is the seconds
-    within which a call is answered; ``admission`` bounds how many run at once. The coroutines raise only
+    within which a call is answered; ``admission`` bounds how many run at once, ``tasks_per_user`` how many of one
+    user are tasks. ``accounts`` sign calls, and people connect them at ``public_url``. The coroutines raise only
     ``ProtocolError`` kinds and ``Refused``; cancelling one cancels the call.
     """
 
@@ -74,11 +74,13 @@ class Gateway:
         store: Store | None = None,
         deadline: float = DEADLINE,
         admission: Admission | None = None,
+        accounts: Accounts | None = None,
+        public_url: str | None = None,
+        tasks_per_user: int = MOST,
     ) -> None:
         self._catalog = catalog
-        self._audit = audit
+        self._records = Records(audit, clock, measures)
         self._clock = clock
-        self._measures = measures
         self.listeners = Listeners(self._may_hear)
         self._echo = Echo(self.listeners, store.changes if store else None)
         self._asks = Asks(ring.box("request-state"), clock)
@@ -92,11 +94,18 @@ class Gateway:
             admission=admission,
             **extra,
         )
-        self._offers = Offers()
-        self._completions = Completions(self._runs, self.values)
+        self.links = Links(ring.box("connect link"), clock, public_url) if public_url is not None else None
+        self._doors = Doors(accounts, self.links, clock)
+        self._own: dict[str, Entry] = {}
+        if isinstance(accounts, Broker) and self.links is not None:
+            self._own = own_tools(catalog, accounts, self.links, clock)
+        self._offers = Offers([entry.listing for entry in self._own.values()])
+        self._completions = Completions(self._runs, self._doors, self.values)
         self._deadline = deadline
         self._alarms = Alarms()
-        self.tasks = Tasks(store, ring, clock, self.listeners, permits=self._may_fetch) if store else None
+        self.tasks = (
+            Tasks(store, ring, clock, self.listeners, permits=self._may_fetch, most=tasks_per_user) if store else None
+        )
 
     def catalog_changed(self, old: Catalog, new: Catalog) -> None:
         """Drop what was kept of the old catalog and tell listeners which lists changed."""
@@ -114,7 +123,7 @@ class Gateway:
 
     def _may_fetch(self, caller: Caller, tool: str, effect: Effect) -> bool:
         """Whether the caller may look after a task of this tool."""
-        entry = self._catalog().tools.get(tool)
+        entry = self._catalog().tools.get(tool) or self._own.get(tool)
         return allowed(caller, effect, entry.connector.name if entry is not None else None, tool)
 
     # -- lists -----------------------------------------------------------------------------------------------
@@ -150,7 +159,7 @@ class Gateway:
         Raises ``UnknownName``, ``Refused``, ``StateRejected`` and ``CapabilityMissing``; every other failure is a
         result with ``isError``.
         """
-        entry = self._catalog().tools.get(name)
+        entry = self._catalog().tools.get(name) or self._own.get(name)
         if entry is None:
             raise UnknownName(f"There is no tool {name!r} here; tools/list names those there are.")
         authorize(caller, entry.tool.effect, entry.full_name, entry.connector.name, entry.full_name)
@@ -181,11 +190,16 @@ class Gateway:
         try:
             checked = self._checked(entry.tool, arguments)
             if entry.tool.effect != "read":
-                intent = await self._intent(caller, entry, arguments)
+                intent = await self._records.intent(caller, entry, arguments)
             with self._alarms.within(seconds):
-                value = await self._value(caller, entry, checked, talk, answers)
+                value, account = await self._value(caller, entry, checked, talk, answers)
             answer = results.result(entry.tool, value)
+            if account is not None:
+                results.sign(answer, account.shown.label, several=account.several)
             outcome = "ok"
+        except ConnectionNeeded as wrong:
+            outcome = "connection_needed"
+            answer = self._led(caller, entry, arguments, answers, talk, wrong)
         except AskPending as pending:
             outcome = "asked"
             answer = self._asks.required(caller, f"tools/call {entry.full_name}", arguments, answers, pending.asks)
@@ -198,7 +212,7 @@ class Gateway:
         except Exception as wrong:  # noqa: BLE001 - the edge around a connector's code
             answer, outcome = failure(wrong, connector=entry.connector.name, tool=entry.full_name)
         finally:
-            self._ended(caller, entry, arguments, intent, outcome, self._clock.monotonic() - begun)
+            self._records.ended(caller, entry, arguments, intent, outcome, self._clock.monotonic() - begun)
         return answer
 
     async def values(self, caller: Caller, connector: str, tool: str) -> Any:
@@ -208,7 +222,7 @@ class Gateway:
                 if not allowed(caller, entry.effect, connector, entry.full_name):
                     return []
                 async with asyncio.timeout(self._deadline):
-                    return await self._value(caller, entry, {}, Silence(), {})
+                    return (await self._value(caller, entry, {}, Silence(), {}))[0]
         return []
 
     def _checked(self, tool: Tool, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -222,63 +236,52 @@ class Gateway:
 
     async def _value(
         self, caller: Caller, entry: Entry, arguments: Mapping[str, Any], talk: Talk, answers: Mapping[str, Any]
-    ) -> Any:
+    ) -> tuple[Any, Account | None]:
+        """What the tool returned, and the account it was called with."""
         tool = entry.tool
+        account: Account | None = None
+        if entry.connector.provider is not None:
+            account = await self._doors.account(
+                self._catalog(),
+                entry.connector,
+                caller,
+                self._runs.send,
+                named=arguments.get("account"),
+                effect=tool.effect,
+                scopes=tool.scopes,
+                answers=answers,
+            )
+            arguments = {name: value for name, value in arguments.items() if name != "account"}
         http = self._runs.http(
             entry.connector,
             caller,
             purpose=f"tool {entry.full_name}",
             idempotent=tool.idempotent,
             timeout=tool.timeout,
+            account=account,
         )
         if isinstance(tool.run, Declared):
-            return await self._runs.called(tool.run, http, caller, arguments)
-        context = self._runs.context(entry.connector, caller, talk, answers, http)
-        return await self._runs.value(tool.run, context, entry.connector, arguments)
+            return await self._runs.called(tool.run, http, caller, arguments), account
+        context = self._runs.context(entry.connector, caller, talk, answers, http, account)
+        return await self._runs.value(tool.run, context, entry.connector, arguments), account
 
-    async def _intent(self, caller: Caller, entry: Entry, arguments: Mapping[str, Any]) -> str:
+    def _led(
+        self,
+        caller: Caller,
+        entry: Entry,
+        arguments: Mapping[str, Any],
+        answers: Mapping[str, Any],
+        talk: Talk,
+        wrong: ConnectionNeeded,
+    ) -> dict[str, Any]:
+        """How the person is led to the page where an account is connected. Raises ``ConnectionPage``."""
+        connector = entry.connector
         try:
-            return await self._audit.intent(self._record(caller, entry, arguments))
-        except Exception as wrong:
-            _log.error("the audit cannot be written", exc_info=wrong)
-            raise OperatorNeeded("the audit cannot be written, so nothing that changes things is done.") from wrong
-
-    def _ended(
-        self,
-        caller: Caller,
-        entry: Entry,
-        arguments: Mapping[str, Any],
-        intent: str | None,
-        outcome: str,
-        seconds: float,
-    ) -> None:
-        if intent is not None:
-            self._audit.outcome(intent, outcome, seconds * 1000)
-        else:
-            self._audit.note(self._record(caller, entry, arguments, outcome, seconds * 1000))
-        if self._measures is not None:
-            self._measures.called(entry.connector.name, outcome, seconds)
-
-    def _record(
-        self,
-        caller: Caller,
-        entry: Entry,
-        arguments: Mapping[str, Any],
-        outcome: str | None = None,
-        ms: float | None = None,
-    ) -> Call:
-        digest = hashlib.sha256(orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)).hexdigest()
-        return Call(
-            caller.user_id,
-            caller.token_id,
-            entry.connector.name,
-            entry.full_name,
-            entry.tool.effect,
-            digest,
-            self._clock.now(),
-            outcome,
-            ms,
-        )
+            asked = self._doors.asked(wrong, caller, connector, talk, answers)
+        except ConnectionNeeded as told:
+            return failure(told, connector=connector.name, tool=entry.full_name)[0]
+        known = self._doors.forgotten(answers, connector.name)
+        return self._asks.required(caller, f"tools/call {entry.full_name}", arguments, known, asked)
 
     # -- resources, prompts, completions ---------------------------------------------------------------------
 
@@ -292,8 +295,9 @@ class Gateway:
         authorize(caller, "read", uri, entry.connector.name)
 
         async def read(answers: Mapping[str, Any]) -> dict[str, Any]:
-            http = self._runs.http(entry.connector, caller, purpose=f"resource {uri}")
-            context = self._runs.context(entry.connector, caller, talk, answers, http)
+            account = await self._doors.account(catalog, entry.connector, caller, self._runs.send)
+            http = self._runs.http(entry.connector, caller, purpose=f"resource {uri}", account=account)
+            context = self._runs.context(entry.connector, caller, talk, answers, http, account)
             value = await self._runs.value(entry.resource.run, context, entry.connector, variables)
             contents = results.contents(uri, entry.resource.mime_type, value)
             return {"resultType": "complete", "contents": contents}
@@ -319,8 +323,9 @@ class Gateway:
             if isinstance(prompt.run, str):
                 value: Any = fill_text(prompt.run, given)
             else:
-                http = self._runs.http(entry.connector, caller, purpose=f"prompt {name}")
-                context = self._runs.context(entry.connector, caller, talk, answers, http)
+                account = await self._doors.account(self._catalog(), entry.connector, caller, self._runs.send)
+                http = self._runs.http(entry.connector, caller, purpose=f"prompt {name}", account=account)
+                context = self._runs.context(entry.connector, caller, talk, answers, http, account)
                 value = await self._runs.value(prompt.run, context, entry.connector, given)
             return {
                 "resultType": "complete",

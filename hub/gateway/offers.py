@@ -37,14 +37,22 @@ class _Readable(Protocol):
 class Offers:
     """The lists by catalog; the same list object comes back until the catalog changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: list[Listing] | None = None) -> None:
+        self._own = own or []
         self._for: Catalog | None = None
         self._kept: dict[tuple[str, frozenset[Effect], Profile | None], list[Listing]] = {}
         self._told: tuple[Catalog, dict[Profile | None, str]] | None = None
 
     def tools(self, catalog: Catalog, caller: Caller) -> list[Listing]:
         """Tools whose effect the caller's grant covers."""
-        return self._once("tools", catalog, caller, partial(_allowed_tools, catalog, caller))
+        kept = self._kept.get(("tools", caller.effects, caller.profile)) if self._for is catalog else None
+        return self._once("tools", catalog, caller, partial(self._tools, catalog, caller)) if kept is None else kept
+
+    def _tools(self, catalog: Catalog, caller: Caller) -> list[Listing]:
+        """The connectors' tools, and the hub's own where there are accounts to be connected."""
+        found = _allowed_tools(catalog, caller)
+        accounts = any(loaded.provider is not None for loaded in catalog.connectors.values())
+        return [*found, *self._own] if accounts and self._own and "read" in caller.effects else found
 
     def resources(self, catalog: Catalog, caller: Caller) -> list[Listing]:
         """Resources, where the caller may read."""

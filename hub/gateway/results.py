@@ -156,3 +156,10 @@ def messages(value: Any) -> list[dict[str, Any]]:
     """A prompt's messages from text, one ``Message`` or a list of either."""
     parts = value if isinstance(value, list | tuple) else [value]
     return [(part if isinstance(part, Message) else Message(part)).message() for part in parts]
+
+
+def sign(answer: dict[str, Any], label: str, *, several: bool) -> None:
+    """Say which account answered: for programs always, for the model where the person has several."""
+    answer["_meta"] = {**(answer.get("_meta") or {}), "hub/account": {"label": label}}
+    if several:
+        answer["content"] = [*answer.get("content", []), {"type": "text", "text": f"Account: {label}"}]

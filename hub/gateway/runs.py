@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from hub.broker import Account
 from hub.clock import Clock
-from hub.errors import ConnectionNeeded, HubError, OperatorNeeded, ToolError
-from hub.gateway.admission import Admission
+from hub.errors import HubError, OperatorNeeded, ToolError
+from hub.gateway.admission import Admission, Place
 from hub.gateway.asks import Cursors
+from hub.gateway.tasks.run import TaskRun
 from hub.gateway.threads import Threads
 from hub.identity import Caller
 from hub.sdk.client import Http
@@ -29,6 +31,10 @@ from hub.seal import Box
 
 Settings = Mapping[str, Mapping[str, str]]
 """The operator's values for connectors' settings, by connector and setting."""
+
+
+GROUNDS = 4096
+"""How many connectors and accounts what they share is kept of."""
 
 
 class ToolExit(HubError):
@@ -59,7 +65,6 @@ class Runs:
         new_key: Callable[[], str] = lambda: str(uuid.uuid4()),
         admission: Admission | None = None,
     ) -> None:
-        self._send = send
         self._cursors = cursors
         self._clock = clock
         self._settings = settings
@@ -67,7 +72,8 @@ class Runs:
         self._new_key = new_key
         self._threads = Threads()
         self._admission = admission or Admission()
-        self._grounds: dict[CompiledConnector, Ground] = {}
+        self._grounds: dict[tuple[CompiledConnector, object], Ground] = {}
+        self.send = send
 
     def forget(self) -> None:
         """Drop what was kept per connector (the catalog changed)."""
@@ -81,30 +87,42 @@ class Runs:
         purpose: str,
         idempotent: bool = False,
         timeout: float = 60.0,
+        account: Account | None = None,
     ) -> Http:
         """The requests of one run; ``purpose`` (a full name or URI) binds its cursors.
 
-        Raises ``OperatorNeeded`` when a setting is missing or does not fit, ``ConnectionNeeded`` when the
-        connector needs an account.
+        ``account`` signs them, where the connector needs one. Raises ``OperatorNeeded`` when a setting is missing or
+        does not fit.
         """
-        ground = self._grounds.get(connector)
+        key = (connector, account.key if account is not None else None)
+        ground = self._grounds.get(key)
         if ground is None:
-            ground = self._grounds[connector] = self._ground(connector)
+            if len(self._grounds) >= GROUNDS:
+                self._grounds.clear()
+            ground = self._grounds[key] = self._ground(connector, account)
         return Http(
-            send=self._send,
+            send=self.send if account is None else account.send,
             reach=ground.reach,
             new_key=self._new_key,
             cursors=Cursors(self._cursors, self._clock, f"{caller.user_id}\n{purpose}"),
             base_url=ground.base_url,
             headers=ground.headers,
             settings=ground.settings,
+            account=account.shown.fields if account is not None else {},
+            signed=account is not None,
             reading=connector.reading,
             idempotent=idempotent,
             timeout=timeout,
         )
 
     def context(
-        self, connector: CompiledConnector, caller: Caller, talk: Talk, answers: Mapping[str, Any], http: Http
+        self,
+        connector: CompiledConnector,
+        caller: Caller,
+        talk: Talk,
+        answers: Mapping[str, Any],
+        http: Http,
+        account: Account | None = None,
     ) -> Context:
         """The context of one run, around its requests."""
         return Context(
@@ -113,6 +131,7 @@ class Runs:
             clock=self._clock,
             talk=talk,
             settings=http.settings,
+            connection=account.shown if account is not None else None,
             answers=answers,
             announce=self._announce,
             logger=connector.name,
@@ -132,14 +151,15 @@ class Runs:
         self, run: Function | Call, context: Context, connector: CompiledConnector, arguments: Mapping[str, Any]
     ) -> Any:
         """What the function returned, or what the declared request's reply says. Raises ``HubBusy`` when there is no
-        place for the call, and whatever the run raises."""
-        user = context.user.id
-        if not self._admission.taken(user):
-            await self._admission.wait(user)
+        place for the call, and whatever the run raises. A task lends its place while it waits for a person."""
+        place = Place(self._admission, context.user.id)
+        await place.take()
+        if isinstance(context.talk, TaskRun):
+            context.talk.place = place
         try:
             return await self._run(run, context, connector, arguments)
         finally:
-            self._admission.leave(user)
+            place.leave()
 
     async def called(self, run: Call, http: Http, caller: Caller, arguments: Mapping[str, Any]) -> Any:
         """What the reply to a declared request says; it needs no context. Raises as ``value`` does."""
@@ -178,22 +198,22 @@ class Runs:
         except BaseException as wrong:
             raise RuntimeError("the tool raised what is no exception") from wrong
 
-    def _ground(self, connector: CompiledConnector) -> Ground:
-        if connector.provider is not None:
-            raise ConnectionNeeded(
-                f"{connector.title} needs an account, and accounts cannot be connected to this hub yet.",
-                connector=connector.name,
-            )
+    def _ground(self, connector: CompiledConnector, account: Account | None) -> Ground:
         settings = self._checked(connector)
+        fields: Mapping[str, Any] = {}
+        placed = frozenset(name for name, setting in connector.settings.items() if setting.host)
+        if account is not None:
+            settings = {**settings, **account.settings}
+            fields = account.shown.fields
+            placed |= account.hosting
         base_url = None
         hosts = connector.hosts
         plain = "*" in hosts
         if connector.base_url is not None:
-            placed = frozenset(name for name, setting in connector.settings.items() if setting.host)
-            base_url = fill_base_url(Pattern.parse(connector.base_url), settings, {}, placed)
+            base_url = fill_base_url(Pattern.parse(connector.base_url), settings, fields, placed)
             hosts = (host_of(base_url), *hosts)
             plain = plain or base_url.startswith("http://")
-        scope = Scope({}, settings, {})
+        scope = Scope({}, settings, fields)
         headers = {name: str(Pattern.parse(value).text(scope, str)) for name, value in connector.headers.items()}
         if any(char in value for value in headers.values() for char in "\r\n\0"):
             raise OperatorNeeded(f"A setting of {connector.title} holds a line break, which a header cannot.")

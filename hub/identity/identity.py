@@ -58,11 +58,14 @@ class Origin:
 
 Lookup = asyncio.Task[Held | None]
 
+Arrived = Callable[[str, Origin], None]
+
 
 class Identity:
     """Tells who a token belongs to. Keeps at most ``limit`` tokens in memory, and as many wrong ones.
 
-    ``public_url`` is the hub's origin, of which a grant's token names its resource.
+    ``public_url`` is the hub's origin, of which a grant's token names its resource. ``arrived`` is told the id of a
+    grant that is used for the first time, and from where.
     """
 
     def __init__(
@@ -73,12 +76,14 @@ class Identity:
         public_url: str = "",
         profiles: Profiles = _NO_PROFILES,
         limit: int = 10_000,
+        arrived: Arrived | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._public_url = public_url
         self._profiles = profiles
         self._limit = limit
+        self._arrived = arrived
         self._known: OrderedDict[str, Held] = OrderedDict()
         self._unknown: OrderedDict[str, None] = OrderedDict()
         self._looking: dict[str, Lookup] = {}
@@ -118,6 +123,31 @@ class Identity:
         if caller is not None:
             self._touch(held, now, origin)
         return caller
+
+    async def refusal(self, token: str, door: str | None) -> tuple[str | None, str]:
+        """Why ``authenticate`` refused this token, for the operator: the id of its grant, and words. Never for whoever
+        sent it. Raises ``StoreUnavailable``."""
+        right = token.startswith(PREFIX) and len(token) <= MAX_TOKEN and token.isascii()
+        if not right:
+            return None, "its token is none of this hub's"
+        digest = fingerprint(token)
+        if token.startswith(ACCESS_PREFIX):
+            return await self._grants_refusal(digest, door)
+        found = await self._store.tokens.by_hash(digest)
+        if found is None:
+            return None, "its token is unknown to the hub"
+        row, user = found
+        return None, _ended(row.revoked_at is not None, row.expires_at, user, self._clock.now()) or (
+            f"its token is bound to the profile {row.profile}"
+        )
+
+    async def _grants_refusal(self, digest: str, door: str | None) -> tuple[str | None, str]:
+        found = await self._store.grants.by_access(digest)
+        if found is None:
+            return None, "its token is unknown to the hub, or was pruned after it expired"
+        grant, here = found.grant, resource_of(self._public_url, door)
+        ended = _ended(grant.revoked_at is not None, found.expires_at, found.user, self._clock.now())
+        return grant.id, ended or f"its token is for {grant.resource}, and it came to {here}"
 
     def _at(self, held: Held, door: str | None) -> Caller | None:
         """The caller at this door; None where their token is not for it (RFC 8707: for one resource only)."""
@@ -197,6 +227,8 @@ class Identity:
             told = origin()
             agent = "".join(one for one in told.agent or "" if one.isprintable())[:AGENT_CHARACTERS]
             self._store.grants.touch(held.id, now, told.address, agent or None)
+            if last is None and self._arrived is not None:
+                self._arrived(held.id, told)
 
     def _drop(self, change: Change) -> None:
         if change.kind not in ("token", "user", EVERYTHING):
@@ -215,3 +247,12 @@ class Identity:
         ]
         for digest in stale:
             del self._known[digest]
+
+
+def _ended(revoked: bool, expires_at: datetime | None, user: User, now: datetime) -> str | None:
+    """Why a token that is known opens nothing at any door; None where it would."""
+    if revoked:
+        return "its token was revoked"
+    if expires_at is not None and expires_at <= now:
+        return "its token has expired"
+    return None if user.enabled else "its user is disabled"

@@ -1,13 +1,14 @@
-"""The calls under way: each a task of its own, watched until it is answered, cancelled or out of time.
+"""The calls under way: each watched until it is answered, cancelled or out of time.
 
-Knows nothing of what a call does. What it makes sure of: no call outlives its deadline, a client that leaves is
-noticed, nothing keeps running unseen, and shutdown waits for what is under way.
+A call runs in the task aiohttp gave its request, so that nothing has to be handed from one task to another; those of
+a batch run in tasks of their own. Knows nothing of what a call does. What it makes sure of: no call outlives its
+deadline, a client that leaves is noticed, nothing keeps running unseen, and shutdown waits for what is under way.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
 from aiohttp import web
@@ -31,81 +32,146 @@ class Outcome(NamedTuple):
     body: Body | None
 
 
-@dataclass(eq=False, slots=True)
+Excuse = Callable[[Why | None], Outcome]
+"""Makes the answer of a call that did not end by itself."""
+
+
 class Call:
-    """One call. ``excuse`` makes its answer when it did not end by itself."""
+    """One call under way in ``task``, until it is ``over``."""
 
-    user: str
-    key: Key | None
-    excuse: Callable[[Why | None], Outcome]
-    task: asyncio.Task[Outcome] = field(init=False)
-    why: Why | None = field(default=None)
-    turn: asyncio.Future[None] | None = field(default=None)
-    """What ``conduct`` waits for: that the call ended, or that it is time to look after it."""
+    __slots__ = ("excuse", "key", "over", "task", "why")
 
-    async def run(self, work: Coroutine[Any, Any, Outcome]) -> Outcome:
-        """Do the work, and say so with its last step: a task's own callbacks come a turn of the loop later."""
-        try:
-            return await work
-        finally:
-            self.wake()
-
-    def wake(self) -> None:
-        """Have ``conduct`` look."""
-        if self.turn is not None and not self.turn.done():
-            self.turn.set_result(None)
+    def __init__(self, key: Key | None, excuse: Excuse, task: asyncio.Task[Any]) -> None:
+        self.key = key
+        self.excuse = excuse
+        self.task = task
+        self.why: Why | None = None
+        self.over = False
 
     def end(self, why: Why) -> None:
         """Cancel the call, unless it ended already; the first reason counts."""
-        if not self.task.done():
+        if not self.over and not self.task.done():
             self.why = self.why or why
             self.task.cancel()
 
-    async def ended(self) -> None:
-        """Wait until the call ended, however it did."""
-        await asyncio.wait((self.task,))
 
-    def outcome(self) -> Outcome:
-        """What to answer now: the call's own result, or its excuse."""
-        if not self.task.done() or self.task.cancelled() or self.task.exception() is not None:
-            return self.excuse(self.why)
-        return self.task.result()
+class Watched(Call):
+    """A call in its request's own task, looked after whenever its alarm rings (``hub.clock.Sleeper``)."""
+
+    __slots__ = ("answer", "beat", "calls", "deadline", "due", "given", "left", "orphaned", "outlives", "user")
+
+    def __init__(
+        self,
+        calls: "Calls",
+        user: str,
+        key: Key | None,
+        excuse: Excuse,
+        task: asyncio.Task[Any],
+        answer: Answer,
+        outlives: bool,
+        now: float,
+    ) -> None:
+        self.key = key
+        self.excuse = excuse
+        self.task = task
+        self.why = None
+        self.over = False
+        self.calls = calls
+        self.user = user
+        self.answer = answer
+        self.outlives = outlives
+        self.deadline = now + calls.limits.deadline
+        self.beat = now + calls.limits.to_stream
+        self.left = False
+        self.orphaned = False
+        self.given: web.StreamResponse | None = None
+        self.due: set[Any] = set()
+
+    def wake(self) -> None:
+        """It is time to look after the call."""
+        self.calls.look(self)
 
 
 class Calls:
     """All calls under way in this process."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._running: set[Call] = set()
         self._keyed: dict[Key, list[Call]] = {}
         self._orphans: Counter[str] = Counter()
+        self._errands: set[asyncio.Task[None]] = set()
         self._alarms = Alarms()
+        self._first = min(limits.poll, limits.to_stream, limits.deadline)
 
-    def start(
+    async def conduct(
         self,
         work: Coroutine[Any, Any, Outcome],
         user: str,
-        excuse: Callable[[Why | None], Outcome],
+        excuse: Excuse,
+        answer: Answer,
+        *,
         key: Key | None = None,
-    ) -> Call:
-        """Begin ``work``. With ``key``, ``cancel`` finds it."""
-        call = Call(user, key, excuse)
-        call.task = asyncio.get_running_loop().create_task(call.run(work))
-        self._running.add(call)
-        if key is not None:
-            self._keyed.setdefault(key, []).append(call)
+        outlives: bool = False,
+    ) -> web.StreamResponse:
+        """Do ``work`` in this task, watch it, and answer. A client that leaves cancels it, unless it ``outlives`` its
+        connection (legacy: a lost connection is no cancellation; 2025-11-25, basic/transports). ``cancel`` finds it by
+        ``key``."""
+        loop = self._alarms.loop
+        task = asyncio.current_task(loop)
+        if task is None:
+            raise RuntimeError("a call needs a task")
+        call = Watched(self, user, key, excuse, task, answer, outlives, loop.time())
+        call.due = self._alarms.set(self._first, call)
+        self._add(call)
+        try:
+            outcome = await work
+        except asyncio.CancelledError:
+            if call.why is None and answer.dismissed:
+                raise
+            outcome = excuse(call.why)
+        finally:
+            call.over = True
+            call.due.discard(call)
+            self._forget(call)
+        if task.cancelling():
+            await _settled(task)
+        if call.left:
+            answer.afterwards(outcome.body)
+            return answer.abandon()
+        return call.given or await answer.give(*outcome)
+
+    def start(self, work: Coroutine[Any, Any, Outcome], excuse: Excuse, key: Key) -> Call:
+        """Begin ``work`` in a task of its own, as a part of a call that is conducted; ``cancel`` finds it by ``key``.
+        The task comes to an ``Outcome``, whatever happens to it."""
+
+        async def run() -> Outcome:
+            try:
+                return await work
+            except asyncio.CancelledError:
+                return excuse(call.why)
+
+        call = Call(key, excuse, asyncio.get_running_loop().create_task(run()))
+        self._add(call)
         call.task.add_done_callback(lambda _: self._forget(call))
         return call
 
+    def _add(self, call: Call) -> None:
+        self._running.add(call)
+        if call.key is not None:
+            self._keyed.setdefault(call.key, []).append(call)
+
     def _forget(self, call: Call) -> None:
-        call.wake()
         self._running.discard(call)
         if call.key is not None:
             same = self._keyed[call.key]
             same.remove(call)
             if not same:
                 del self._keyed[call.key]
+        if isinstance(call, Watched) and call.orphaned:
+            self._orphans[call.user] -= 1
+            if self._orphans[call.user] <= 0:
+                del self._orphans[call.user]
 
     @property
     def keys(self) -> list[Key]:
@@ -120,70 +186,60 @@ class Calls:
             same[0].end("cancelled")
         return bool(same)
 
-    async def conduct(self, call: Call, answer: Answer, *, outlives: bool) -> web.StreamResponse:
-        """Watch ``call`` and answer it. A client that leaves cancels it, unless ``outlives`` (legacy: a lost
-        connection is no cancellation; 2025-11-25, basic/transports)."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._limits.deadline
-        beat = loop.time() + self._limits.to_stream
-        task = call.task
-        try:
-            while not task.done():
-                await self._turn(call, min(beat, deadline) - loop.time())
-                if task.done():
-                    break
-                if answer.gone:
-                    self._leave(call, answer, outlives, deadline)
-                    return answer.abandon()
-                if loop.time() >= deadline:
-                    call.end("late")
-                    await asyncio.wait((task,), timeout=self._limits.unwind)
-                    break
-                if loop.time() >= beat:
-                    await answer.beat()
-                    beat = loop.time() + self._limits.keepalive
-        except asyncio.CancelledError:
-            # aiohttp cancels us when the client leaves (where it is told to) and at shutdown.
-            self._leave(call, answer, outlives, deadline)
-            raise
-        return await answer.give(*call.outcome())
+    def look(self, call: Watched) -> None:
+        """See whether the client is still there, show it that the call is at work, and end the call out of time."""
+        now = self._alarms.loop.time()
+        if not call.left and call.answer.gone:
+            self._leave(call)
+        if now >= call.deadline:
+            call.end("late")
+            self._send(self._insist(call))
+            return
+        if call.left:
+            # Nobody is there to be shown anything.
+            call.due = self._alarms.set(call.deadline - now, call)
+            return
+        if now >= call.beat:
+            call.beat = now + self.limits.keepalive
+            self._send(call.answer.beat())
+        call.due = self._alarms.set(min(self.limits.poll, call.beat - now, call.deadline - now), call)
 
-    async def _turn(self, call: Call, seconds: float) -> None:
-        """Wait until the call ended, ``seconds`` passed, or it is time to see whether the client is still there."""
-        loop = asyncio.get_running_loop()
-        call.turn = loop.create_future()
-        due = self._alarms.set(loop, min(seconds, self._limits.poll), call)
-        try:
-            await call.turn
-        finally:
-            due.discard(call)
-
-    def _leave(self, call: Call, answer: Answer, outlives: bool, deadline: float) -> None:
+    def _leave(self, call: Watched) -> None:
         """The client left: end the call, or let it run on to its deadline, a bounded number for each user. What it
         comes to is kept where the client can come back for it."""
-        if call.task.done():
-            answer.afterwards(call.outcome().body)
-            return
-        call.task.add_done_callback(lambda _: answer.afterwards(call.outcome().body))
-        if not outlives or self._orphans[call.user] >= self._limits.orphans:
+        call.left = True
+        if not call.outlives or self._orphans[call.user] >= self.limits.orphans:
             call.end("left")
             return
         self._orphans[call.user] += 1
-        timer = asyncio.get_running_loop().call_at(deadline, call.end, "late")
-        call.task.add_done_callback(lambda _: self._bury(call.user, timer))
+        call.orphaned = True
 
-    def _bury(self, user: str, timer: asyncio.TimerHandle) -> None:
-        timer.cancel()
-        self._orphans[user] -= 1
-        if self._orphans[user] <= 0:
-            del self._orphans[user]
+    async def _insist(self, call: Watched) -> None:
+        """Answer a call that does not end though it was told to; it is left to itself."""
+        await asyncio.wait((call.task,), timeout=self.limits.unwind)
+        if not call.over and not call.left:
+            call.given = await call.answer.give(*call.excuse(call.why))
+            await call.answer.part(call.given)
+
+    def _send(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
 
     async def close(self) -> None:
         """Let the calls under way end within the grace period, then end them."""
         if self._running:
-            await asyncio.wait([call.task for call in self._running], timeout=self._limits.grace)
+            await asyncio.wait([call.task for call in self._running], timeout=self.limits.grace)
         rest = list(self._running)
         for call in rest:
             call.end("closing")
         if rest:
-            await asyncio.wait([call.task for call in rest], timeout=self._limits.unwind)
+            await asyncio.wait([call.task for call in rest], timeout=self.limits.unwind)
+
+
+async def _settled(task: asyncio.Task[Any]) -> None:
+    """Take back the cancellations of ``task``, this one, that were meant for work which is over."""
+    while task.cancelling():
+        task.uncancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.sleep(0)  # where one waits still that the work never came to

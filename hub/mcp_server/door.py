@@ -4,7 +4,7 @@ Only protocols. The gateway itself is ``hub/gateway``; ``app.py`` joins
 both.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -13,10 +13,36 @@ from hub.gateway import Resume, Wants
 from hub.identity import Caller
 from hub.sdk.talk import Talk
 
-__all__ = ["Authenticate", "Gateway", "Listeners", "Resume", "Subscription", "Tasks", "Wants"]
+__all__ = ["Arrivals", "Authenticate", "Gateway", "Listeners", "Resume", "Subscription", "Tasks", "Wants"]
 
 Authenticate = Callable[[web.Request], Awaitable[Caller | None]]
 """Who sends this request, or None: no token, or one that is not valid (any more). Called before anything is parsed."""
+
+
+class Arrivals(Protocol):
+    """Who follows the first steps of clients; nothing is decided by it, and it raises nothing.
+
+    ``newcomers`` are the tokens (``Caller.token_id``) whose client has not asked for its tools yet.
+    """
+
+    @property
+    def newcomers(self) -> Collection[str]: ...
+
+    def knocked(self, request: web.Request) -> None:
+        """A request without a token, or with one that opens nothing, is answered with 401."""
+        ...
+
+    def turned_away(self, request: web.Request, status: int) -> None:
+        """A request is refused for its ``Host`` or ``Origin``."""
+        ...
+
+    def listed(self, caller: Caller, tools: int) -> None:
+        """A newcomer is told its tools."""
+        ...
+
+    def refused(self, caller: Caller, reason: str) -> None:
+        """A newcomer's request is refused for what it says."""
+        ...
 
 
 class Subscription(Protocol):

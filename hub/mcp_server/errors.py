@@ -6,7 +6,7 @@ Not where errors are raised for people: ``hub/errors.py`` types those.
 from collections.abc import Mapping
 from typing import Any
 
-from hub.errors import CapabilityMissing, HubError, ReadFailed, ResourceMissing
+from hub.errors import CapabilityMissing, ConnectionPage, HubError, ReadFailed, ResourceMissing
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -17,6 +17,7 @@ HEADER_MISMATCH = -32020
 MISSING_CAPABILITY = -32021
 UNSUPPORTED_VERSION = -32022
 LEGACY_RESOURCE_MISSING = -32002
+LEGACY_URL_ELICITATION = -32042
 
 _STATUS = {
     PARSE_ERROR: 400,
@@ -54,9 +55,10 @@ class RpcError(Exception):
 def rpc_error(failure: HubError, *, modern: bool) -> RpcError:
     """What a failure of the gateway is on the wire.
 
-    A missing resource is -32602 since 2026-07-28 and -32002 before; a missing capability has a code only since then.
-    What failed behind a right request is -32603 with its reason. Whatever else a hub error is, the request as sent
-    cannot be served: -32602 with its text.
+    A missing resource is -32602 since 2026-07-28 and -32002 before; a missing capability has a code only since
+    then. That a page must be opened first is an error of 2025-11-25 only. What failed behind a right request is
+    -32603 with its reason. Whatever else a hub error is, the request as sent cannot be served: -32602 with its
+    text.
     """
     if isinstance(failure, CapabilityMissing):
         if modern:
@@ -64,6 +66,8 @@ def rpc_error(failure: HubError, *, modern: bool) -> RpcError:
         return RpcError(INVALID_PARAMS, str(failure))
     if isinstance(failure, ResourceMissing) and not modern:
         return RpcError(LEGACY_RESOURCE_MISSING, str(failure), failure.data)
+    if isinstance(failure, ConnectionPage) and not modern:
+        return RpcError(LEGACY_URL_ELICITATION, str(failure), failure.data)
     if isinstance(failure, ReadFailed):
         return RpcError(INTERNAL_ERROR, str(failure), failure.data)
     return RpcError(INVALID_PARAMS, str(failure), getattr(failure, "data", None))

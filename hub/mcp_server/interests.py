@@ -27,6 +27,9 @@ class Notes:
     uris: frozenset[str] = frozenset()
 
 
+_NONE = Notes()
+
+
 class Interests:
     """The notes of all clients. What is asked of a key must have been loaded (``load``) in the same request."""
 
@@ -39,6 +42,10 @@ class Interests:
         self._changed: dict[str, set[Callable[[], None]]] = {}
         self._heard = 0
 
+    def known(self, key: str) -> bool:
+        """Whether there is nothing to ``load``."""
+        return key in self._notes or self._rows is None
+
     async def load(self, key: str) -> None:
         """Have the notes of ``key`` in memory. Raises ``StoreUnavailable``."""
         while key not in self._notes and self._rows is not None:
@@ -50,11 +57,11 @@ class Interests:
 
     def level(self, key: str) -> Level:
         """The level to log from; ``info`` until the client says otherwise."""
-        return self._notes.get(key, Notes()).level
+        return self._notes.get(key, _NONE).level
 
     def uris(self, key: str) -> frozenset[str]:
         """The resources watched."""
-        return self._notes.get(key, Notes()).uris
+        return self._notes.get(key, _NONE).uris
 
     async def set_level(self, key: str, level: Level) -> None:
         """The client's ``logging/setLevel``. Raises ``StoreUnavailable``."""

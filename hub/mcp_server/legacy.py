@@ -4,16 +4,16 @@ The same gateway as for 2026-07-28; only the envelope differs. Sessions are need
 client without one is served all the same.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from aiohttp import web
 
 from hub.identity import Caller
-from hub.mcp_server.calls import Call, Calls, Key, Outcome, Why
+from hub.mcp_server.calls import Call, Calls, Excuse, Key, Outcome, Why
 from hub.mcp_server.door import Gateway
 from hub.mcp_server.errors import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, RpcError
 from hub.mcp_server.headers import LAST_EVENT, SESSION, VERSION, Accept
@@ -52,8 +52,7 @@ _BATCHED = ("2025-03-26", "2024-11-05")
 """The revisions that know batches."""
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """Who sends a message, in which session, in which revision. ``key`` names the client in tables of memory."""
 
     caller: Caller
@@ -125,7 +124,9 @@ class Legacy:
         answer = Answer(request, headers, accept, self._limits, self._trail_of(visit))
         if method not in CALLED:
             return await answer.give(*await self._at_once(visit, known, message))
-        return await self._calls.conduct(self._begin(visit, known, message, answer), answer, outlives=True)
+        work, excuse = self._work(visit, known, message, answer)
+        key = visit.call_key(known)
+        return await self._calls.conduct(work, caller.user_id, excuse, answer, key=key, outlives=True)
 
     def refuse(self, message: Any, error: RpcError, headers: Mapping[str, str]) -> web.StreamResponse:
         """The answer to a request that was refused as a whole."""
@@ -169,7 +170,8 @@ class Legacy:
         that cannot be looked up."""
         try:
             visit = await self._found(request, caller)
-            await self._interests.load(visit.key)
+            if not self._interests.known(visit.key):
+                await self._interests.load(visit.key)
         except StoreUnavailable as wrong:
             raise _unavailable(wrong) from wrong
         return visit
@@ -211,8 +213,10 @@ class Legacy:
             headers = {**headers, SESSION: self._sessions.open(caller.bearing, version, capabilities)}
         return WholeResponse(200, result_message(known, orjson.dumps(result)), headers)
 
-    def _begin(self, visit: Visit, known: RequestId, message: Mapping[str, Any], answer: Answer) -> Call:
-        """Start a call of the gateway."""
+    def _work(
+        self, visit: Visit, known: RequestId, message: Mapping[str, Any], answer: Answer
+    ) -> tuple[Coroutine[Any, Any, Outcome], Excuse]:
+        """A call of the gateway, and what is answered where it does not end by itself."""
         method, params = message["method"], message.get("params", {})
         meta = params.get("_meta")
         level = self._interests.level(visit.key)
@@ -221,15 +225,10 @@ class Legacy:
         )
         responses = self._responses[visit.version]
         # What 2026-07-28 resumes with means nothing here; a legacy call never resumes.
-        inquiry = Inquiry(
-            self._gateway,
-            visit.caller,
-            {key: value for key, value in params.items() if key not in ("inputResponses", "requestState")},
-            talk,
-        )
-        work = responses.respond(known, method, CALLED[method](inquiry))
-        excuse = responses.excuse(known, method)
-        return self._calls.start(work, visit.caller.user_id, excuse, visit.call_key(known))
+        if "inputResponses" in params or "requestState" in params:
+            params = {key: value for key, value in params.items() if key not in ("inputResponses", "requestState")}
+        inquiry = Inquiry(self._gateway, visit.caller, params, talk)
+        return responses.respond(known, method, CALLED[method](inquiry)), responses.excuse(known, method)
 
     async def _at_once(self, visit: Visit, known: RequestId, message: Mapping[str, Any]) -> Outcome:
         """Answer what runs nothing: lists, and what only changes what the hub remembers."""
@@ -239,6 +238,7 @@ class Legacy:
             if (listing := LISTED.get(method)) is not None:
                 check_cursor(params)
                 items = listing.items(self._gateway, visit.caller)
+                self._lists.told(visit.caller, listing.member, items)
                 return Outcome(200, result_pieces(known, self._lists.result(listing.member, items, modern=False)))
             if (direct := self._direct.get(method)) is not None:
                 return Outcome(200, result_message(known, orjson.dumps(await direct(visit, params))))
@@ -275,8 +275,7 @@ class Legacy:
             told = [self._responses[visit.version].excuse(*one)(why).body for one in requests]
             return _together(told)
 
-        whole = self._calls.start(_all_of(begun), visit.caller.user_id, excuse)
-        return await self._calls.conduct(whole, answer, outlives=True)
+        return await self._calls.conduct(_all_of(begun), visit.caller.user_id, excuse, answer, outlives=True)
 
     async def _batched(self, visit: Visit, message: Any, answer: Answer) -> Call | Outcome | None:
         if isinstance(message, dict) and is_response(message):
@@ -290,7 +289,7 @@ class Legacy:
         if message["method"] == "initialize":
             raise RpcError(INVALID_REQUEST, "initialize is sent alone, not in a batch.")
         if message["method"] in CALLED:
-            return self._begin(visit, known, message, answer)
+            return self._calls.start(*self._work(visit, known, message, answer), visit.call_key(known))
         return await self._at_once(visit, known, message)
 
     async def _take_response(self, visit: Visit, message: dict[str, Any], headers: Mapping[str, str]) -> web.Response:
@@ -354,12 +353,12 @@ async def _all_of(begun: list[Call | Outcome]) -> Outcome:
     calls = [item for item in begun if isinstance(item, Call)]
     try:
         for call in calls:
-            await call.ended()
+            await asyncio.wait((call.task,))
     except BaseException:
         for call in calls:
             call.end("left")
         raise
-    return _together([(item.outcome() if isinstance(item, Call) else item).body for item in begun])
+    return _together([(item.task.result() if isinstance(item, Call) else item).body for item in begun])
 
 
 def _together(bodies: list[Body | None]) -> Outcome:

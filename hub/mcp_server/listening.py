@@ -5,6 +5,7 @@ bounded amount of memory, and one that takes nothing is dropped. What changed is
 """
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from hub.mcp_server.stream import EventStream
 from hub.mcp_server.tasks import NOTIFICATION, detailed
 from hub.mcp_server.trails import Trail
 from hub.observe import log
+from hub.store import Sessions, StoreUnavailable
 
 _log = log("mcp_server")
 
@@ -107,6 +109,9 @@ class Feed:
         self._stale = False
         self._stopping = False
         self._subscription: Subscription | None = None
+        # What it is called among processes, and whether that has been told: what is told after that is newer.
+        self.name = ""
+        self.told = False
         self._readers: set[asyncio.Task[None]] = set()
 
     def stop(self) -> None:
@@ -192,8 +197,12 @@ class Listening:
         server_info: Mapping[str, Any],
         limits: Limits,
         tasks: Tasks | None = None,
+        rows: Sessions | None = None,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._tasks = tasks
+        self._rows = rows
+        self._random = random
         self._gateway = gateway
         self._authenticate = authenticate
         self._interests = interests
@@ -238,7 +247,8 @@ class Listening:
         self, request: web.Request, headers: Mapping[str, str], caller: Caller, key: str, session: str | None
     ) -> web.StreamResponse:
         """Serve GET (2025-11-25, basic/transports, Listening for Messages): list changes, and the resources watched
-        under ``key``. A session has one such stream, as a message must not go out on two: a new one ends the last.
+        under ``key``. A session has one such stream, as a message must not go out on two: a new one ends the last, in
+        another process within a second.
 
         Raises ``RpcError`` (HTTP 429) when the user has too many streams open.
         """
@@ -259,6 +269,8 @@ class Listening:
             try:
                 feed.follow()
                 await stream.open()
+                if session is not None:
+                    await self._tell(session, feed)
                 await feed.run(render)
             finally:
                 stop()
@@ -291,6 +303,27 @@ class Listening:
                     await stream.beat()
                     beat = loop.time() + self._limits.keepalive
         return await stream.close()
+
+    async def _tell(self, session: str, feed: Feed) -> None:
+        """Tell other processes that the session listens here now."""
+        if self._rows is None:
+            return
+        feed.name = self._random(16).hex()
+        try:
+            await self._rows.listen(session, feed.name)
+        except StoreUnavailable as wrong:
+            _log.warning("other processes do not hear that a session listens here", reason=str(wrong))
+
+    def opened(self, session: str, name: str) -> None:
+        """A session began to listen by the stream ``name``, here or elsewhere: one that it had before ends. Two that
+        began at once hear of each other in the same order everywhere, so that the last one stays."""
+        feed = self._by_session.get(session)
+        if feed is None:
+            return
+        if feed.name == name:
+            feed.told = True
+        elif feed.told:
+            feed.stop()
 
     def end_session(self, session: str) -> None:
         """End the stream of a session that ended."""

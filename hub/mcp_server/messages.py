@@ -56,8 +56,9 @@ def _deeper_than(value: Any, limit: int) -> bool:
 def request_id(message: Any) -> RequestId | None:
     """The message's id where it has a proper one (a string or an integer), else None."""
     if isinstance(message, dict):
-        found = message.get("id")
-        if isinstance(found, str) or (isinstance(found, int) and not isinstance(found, bool)):
+        found: RequestId | None = message.get("id")
+        kind = type(found)  # of JSON, where a bool must not pass for an integer
+        if kind is str or kind is int:
             return found
     return None
 

@@ -6,7 +6,7 @@ Results are in 2026-07-28 shape, as the gateway gives them; the eras dress them.
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hub.identity import Caller
 from hub.mcp_server.door import Gateway, Resume
@@ -14,8 +14,7 @@ from hub.mcp_server.errors import INVALID_PARAMS, RpcError
 from hub.sdk.talk import Talk
 
 
-@dataclass(frozen=True, slots=True)
-class Inquiry:
+class Inquiry(NamedTuple):
     """One request to the gateway: who asks, what, and how to talk back."""
 
     gateway: Gateway

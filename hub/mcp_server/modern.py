@@ -114,6 +114,7 @@ class Modern:
         if (listing := LISTED.get(method)) is not None:
             check_cursor(params)
             items = listing.items(self._gateway, caller)
+            self._lists.told(caller, listing.member, items)
             body = result_pieces(known, self._lists.result(listing.member, items, modern=True))
             return await Answer(request, headers, accept, self._limits).give(200, body)
         if method == "server/discover":
@@ -134,8 +135,7 @@ class Modern:
             talk = ModernTalk(answer, meta, meta[META_CAPABILITIES])
             result = work(Inquiry(self._gateway, caller, params, talk))
         response = self._responses.respond(known, method, result)
-        call = self._calls.start(response, caller.user_id, self._responses.excuse(known, method))
-        return await self._calls.conduct(call, answer, outlives=False)
+        return await self._calls.conduct(response, caller.user_id, self._responses.excuse(known, method), answer)
 
     def refuse(self, message: Any, error: RpcError, headers: Mapping[str, str]) -> web.StreamResponse:
         """The answer to a request that was refused, with its id where it has one."""

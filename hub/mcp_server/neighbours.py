@@ -1,4 +1,5 @@
-"""What the processes of one hub tell each other about legacy clients: ended sessions, wishes, answers, cancellations.
+"""What the processes of one hub tell each other about legacy clients: ended sessions, where they listen, wishes,
+answers, cancellations.
 
 The changes come from the store's change table, within a second. Nothing is decided here: each change goes to the part
 that remembers such things.
@@ -16,7 +17,7 @@ from hub.mcp_server.questions import Questions
 from hub.mcp_server.sessions import Sessions
 from hub.observe import log
 from hub.store import EVERYTHING, Change, Store, StoreUnavailable
-from hub.store.sessions import ANSWERED, CANCELLED, ENDED, NOTED
+from hub.store.sessions import ANSWERED, CANCELLED, ENDED, LISTENING, NOTED
 
 _log = log("mcp_server")
 
@@ -53,6 +54,8 @@ class Neighbours:
         if change.kind == ENDED:
             self._sessions.ended(change.key)
             self._listening.end_session(change.key)
+        elif change.kind == LISTENING:
+            self._listening.opened(*change.key.split(" ", 1))
         elif change.kind == NOTED:
             self._send(self._interests.noted(change.key))
         elif change.kind == ANSWERED:

@@ -14,7 +14,7 @@ from hub.errors import CapabilityMissing, HubError, Refused
 from hub.mcp_server.calls import Outcome, Why
 from hub.mcp_server.errors import INTERNAL_ERROR, RpcError, rpc_error
 from hub.mcp_server.limits import Limits
-from hub.mcp_server.messages import RequestId, error_message, result_message
+from hub.mcp_server.messages import RequestId, error_message, result_pieces
 from hub.observe import log
 
 _log = log("mcp_server")
@@ -53,7 +53,7 @@ class Responses:
         if encoded is not None and dressed.get("structuredContent") is result["structuredContent"]:
             # Weighed as JSON already by who made it.
             dressed["structuredContent"] = orjson.Fragment(encoded)
-        return Outcome(200, result_message(known, orjson.dumps(dressed)))
+        return Outcome(200, result_pieces(known, orjson.dumps(dressed)))
 
     def error(self, known: RequestId | None, error: RpcError) -> Outcome:
         """A JSON-RPC error. A legacy client reads 404 as the end of its session, so its errors travel with 200."""

@@ -15,7 +15,7 @@ from hub.clock import Clock
 from hub.identity import Caller
 from hub.mcp_server.bodies import Bodies
 from hub.mcp_server.calls import Calls
-from hub.mcp_server.door import Authenticate, Gateway, Tasks
+from hub.mcp_server.door import Arrivals, Authenticate, Gateway, Tasks
 from hub.mcp_server.errors import INTERNAL_ERROR, INVALID_REQUEST, RpcError
 from hub.mcp_server.gate import Gate
 from hub.mcp_server.headers import VERSION, Accept, is_json, parse_accept
@@ -54,10 +54,11 @@ class McpServer:
     type it. ``loopback`` says that the hub listens on this machine only, and then admits no foreign ``Host``.
     ``server_info`` is what the hub calls itself (``Implementation``: name, version, title). With ``tasks`` the tasks
     extension is offered. With a ``store`` any process that shares it answers any request of a session. ``profiles``
-    are those that have an endpoint of their own below ``/mcp``.
+    are those that have an endpoint of their own below ``/mcp``. ``arrivals`` follow clients until they have their
+    tools.
 
-    Works with aiohttp's ``handler_cancellation`` on (a client that leaves is noticed at once) and off (within
-    ``Limits.poll``).
+    A client that leaves is noticed within ``Limits.poll``. aiohttp's ``handler_cancellation`` must be off, as it is by
+    itself: it would end calls of 2025-11-25, which outlive their connection.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class McpServer:
         tasks: Tasks | None = None,
         store: Store | None = None,
         profiles: Collection[str] = (),
+        arrivals: Arrivals | None = None,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         limits = limits or Limits()
@@ -85,6 +87,7 @@ class McpServer:
         self._gate = Gate(public_url, loopback=loopback, hosts=allowed_hosts, origins=allowed_origins)
         self._metadata = f"{public_url.rstrip('/')}/.well-known/oauth-protected-resource/mcp"
         self._profiles = tuple(profiles)
+        self._arrivals = arrivals
         self._closing = False
         self._bodies = Bodies(limits)
         self._calls = Calls(limits)
@@ -92,8 +95,8 @@ class McpServer:
         interests = Interests(ring, clock, limits, rows)
         sessions = Sessions(ring, clock, random, limits, rows)
         questions = Questions(random, ring, clock, limits, rows)
-        lists = Lists(server_info, LIST_TTL_MS)
-        self._listening = Listening(gateway, authenticate, interests, server_info, limits, tasks)
+        lists = Lists(server_info, LIST_TTL_MS, arrivals)
+        self._listening = Listening(gateway, authenticate, interests, server_info, limits, tasks, rows, random)
         self._neighbours = (
             Neighbours(store, self._calls, sessions, interests, questions, self._listening) if store else None
         )
@@ -134,6 +137,8 @@ class McpServer:
     async def _enter(self, request: web.Request) -> web.StreamResponse:
         refusal = self._gate.refusal(request)
         if refusal is not None:
+            if self._arrivals is not None:
+                self._arrivals.turned_away(request, refusal.status)
             return refusal
         if request.method == "OPTIONS":
             return self._gate.preflight(request)
@@ -188,6 +193,8 @@ class McpServer:
         try:
             return await era.serve(request, caller, message, headers, accept)
         except RpcError as error:
+            if self._arrivals is not None and caller.token_id in self._arrivals.newcomers:
+                self._arrivals.refused(caller, error.message)
             return era.refuse(message, error, _retried(headers, error))
         except Exception:  # the outermost edge, where the id is still known
             reference = self._random(6).hex()
@@ -197,6 +204,8 @@ class McpServer:
 
     def _unauthorized(self, request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:
         """401 as OAuth clients expect it (RFC 6750, section 3; RFC 9728, section 5.1)."""
+        if self._arrivals is not None:
+            self._arrivals.knocked(request)
         sent = "Authorization" in request.headers
         door = request.match_info.get(DOOR)
         metadata = self._metadata if door is None else f"{self._metadata}/{door}"

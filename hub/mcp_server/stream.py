@@ -37,6 +37,9 @@ class EventStream:
         self._broken = False
         self._closed = False
         self.response = web.StreamResponse(headers={**_STREAM_HEADERS, **headers})
+        if trail is not None:
+            # Its reader may be let go while the call goes on and holds the connection: nothing may be sent on it then.
+            self.response.force_close()
 
     @property
     def opened(self) -> bool:
@@ -141,6 +144,7 @@ class Answer:
         self._make_trail = trail
         self._trail: Trail | None = None
         self._let_go = False
+        self._given = False
         self._request = request
         self._limits = limits
         self._accept = accept
@@ -183,6 +187,7 @@ class Answer:
             await self._events().open()
             self._let_go = True
             await self._events().close()
+            self._hang_up()
 
     def afterwards(self, body: Body | None) -> None:
         """The result, when nobody was there to be given it."""
@@ -191,18 +196,38 @@ class Answer:
                 self._trail.add(in_one(body))
             self._trail.end()
 
+    @property
+    def dismissed(self) -> bool:
+        """Whether the server ends the request itself, as it does when it stops."""
+        return self._request.task.cancelling() > 0
+
+    async def part(self, response: web.StreamResponse) -> None:
+        """Send what ``give`` gave, and close the connection: for a request whose own task does not return."""
+        try:
+            if not response.prepared:
+                response.force_close()
+                await response.prepare(self._request)
+                await response.write_eof()
+        except ConnectionError:
+            pass
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._request.transport is not None:
+            self._request.transport.close()
+
     async def notify(self, message: bytes) -> None:
         """Send what is nice to know; dropped when nobody reads, so that it never holds up a call."""
-        if self._accept.events:
+        if self._accept.events and not self._given:
             await self._events().note(message)
 
     async def send(self, message: bytes) -> bool:
         """Send what must arrive; False when it cannot."""
-        return self._accept.events and await self._events().send(message)
+        return self._accept.events and not self._given and await self._events().send(message)
 
     async def beat(self) -> None:
         """Show that the call is still at work: begin the stream, or send a comment on it."""
-        if self._accept.events:
+        if self._accept.events and not self._given:
             await self._events().beat()
 
     def abandon(self) -> web.StreamResponse:
@@ -210,7 +235,9 @@ class Answer:
         return web.Response(status=202) if self._stream is None else self._stream.response
 
     async def give(self, status: int, body: Body | None) -> web.StreamResponse:
-        """The result, and the end. None for a request that was cancelled and gets no response."""
+        """The result, and the end: what is sent after goes nowhere. None for a request that was cancelled and gets no
+        response."""
+        self._given = True
         if self._stream is not None and self._stream.opened:
             if body is not None:
                 await self._stream.send(in_one(body))

@@ -83,9 +83,16 @@ class LegacyTalk:
         self._token = progress_token(meta)
         self._lowest = _RANK[level]
         self._session = session if answer.streams else None
+        knows = session is not None and session.version >= "2025-11-25"
+        self._declared: Mapping[str, Any] = session.capabilities if session is not None and knows else {}
         self._questions = questions
         self._limits = limits
         self.capabilities: Mapping[str, Any] = self._session.capabilities if self._session else {}
+
+    @property
+    def declared(self) -> Mapping[str, Any]:
+        """See ``ErrorTalk.declared``: nothing before 2025-11-25, which has no such error."""
+        return self._declared
 
     @property
     def waits(self) -> bool:

@@ -11,11 +11,14 @@ from typing import Any, Literal
 
 from hub.errors import ConnectorError
 from hub.registry.entries import Entry, Listing, Offer, PromptEntry, ResourceEntry, TemplateEntry, offer_of
+from hub.registry.providers import ProviderState, provider_of
 from hub.sdk.names import RESERVED_CONNECTORS
+from hub.sdk.provider import Provider, check_joined
 from hub.sdk.tool import CompiledConnector
 
-State = Literal["ok", "stale", "set_aside", "disabled"]
-"""ok: as its files say. stale: the last good version serves. set_aside: nothing serves. disabled: by the operator."""
+State = Literal["ok", "stale", "set_aside", "held", "disabled"]
+"""held: waits for an admin to agree. ok: as its files say. stale: the last good version serves. set_aside: nothing
+serves. disabled: by the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,14 @@ class Loaded:
     compiled: CompiledConnector | None = None
     warnings: tuple[str, ...] = ()
     offer: Offer = field(default_factory=Offer)
+    provider: Provider | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
     """A snapshot. ``tools`` also holds old names, unlisted; the ``listed_*`` lists are as the protocol lists them and
-    stay the same objects from one catalog to the next as long as they are equal."""
+    stay the same objects from one catalog to the next as long as they are equal. ``states`` are the declared providers
+    and how they fare, ``providers`` those that serve, with those that connectors declare themselves."""
 
     connectors: Mapping[str, Loaded] = field(default_factory=dict)
     tools: Mapping[str, Entry] = field(default_factory=dict)
@@ -52,6 +57,8 @@ class Catalog:
     listed_resources: list[Listing] = field(default_factory=list)
     listed_templates: list[Listing] = field(default_factory=list)
     listed_prompts: list[Listing] = field(default_factory=list)
+    states: Mapping[str, ProviderState] = field(default_factory=dict)
+    providers: Mapping[str, Provider] = field(default_factory=dict)
 
     def template_for(self, uri: str) -> tuple[TemplateEntry, dict[str, str]] | None:
         """The first template that ``uri`` fits, with its variables, percent-decoded."""
@@ -62,16 +69,23 @@ class Catalog:
         return None
 
 
-def catalog_of(loads: Iterable[Loaded], *, unprefixed: frozenset[str], previous: Catalog) -> Catalog:
+def catalog_of(
+    loads: Iterable[Loaded],
+    *,
+    unprefixed: frozenset[str],
+    previous: Catalog,
+    states: Mapping[str, ProviderState] | None = None,
+) -> Catalog:
     """The catalog of ``loads`` (without their offers).
 
     A connector one of whose full names is already another's, or one of the hub's own, is set aside with that reason.
     ``previous`` itself is returned when nothing differs from it.
     """
-    drawn = _Drawing(previous, unprefixed)
+    states = {} if states is None else states
+    drawn = _Drawing(previous, unprefixed, states)
     for loaded in sorted(loads, key=lambda one: one.name):
         drawn.add(loaded)
-    if drawn.connectors == previous.connectors:
+    if drawn.connectors == previous.connectors and states == previous.states:
         return previous
     drawn.add_old_names()
     return Catalog(
@@ -84,6 +98,8 @@ def catalog_of(loads: Iterable[Loaded], *, unprefixed: frozenset[str], previous:
         _kept(previous.listed_resources, [one.listing for one in drawn.resources.values()]),
         _kept(previous.listed_templates, [one.listing for one in drawn.templates.values()]),
         _kept(previous.listed_prompts, [one.listing for one in drawn.prompts.values()]),
+        states,
+        MappingProxyType(drawn.providers()),
     )
 
 
@@ -94,7 +110,8 @@ def _kept(before: list[Listing], now: list[Listing]) -> list[Listing]:
 class _Drawing:
     """A catalog being put together."""
 
-    def __init__(self, previous: Catalog, unprefixed: frozenset[str]) -> None:
+    def __init__(self, previous: Catalog, unprefixed: frozenset[str], states: Mapping[str, ProviderState]) -> None:
+        self._states = states
         self._previous = previous
         self._unprefixed = unprefixed
         self.connectors: dict[str, Loaded] = {}
@@ -111,15 +128,24 @@ class _Drawing:
         try:
             offer = self._offer(loaded.compiled)
             self._free(offer)
+            provider = provider_of(loaded.compiled, self._states, loaded.place, shipped=loaded.shipped)
+            if provider is not None:
+                check_joined(provider, loaded.compiled.base_url, loaded.compiled.settings)
         except ConnectorError as wrong:
             self.connectors[loaded.name] = replace(loaded, state="set_aside", reason=str(wrong), compiled=None)
             return
         warnings = loaded.compiled.warnings + offer.warnings + self._lost_names(offer)
-        self.connectors[loaded.name] = replace(loaded, offer=offer, warnings=warnings)
+        self.connectors[loaded.name] = replace(loaded, offer=offer, warnings=warnings, provider=provider)
         self.tools.update((one.full_name, one) for one in offer.tools)
         self.resources.update((one.uri, one) for one in offer.resources)
         self.templates.update((one.uri_template, one) for one in offer.templates)
         self.prompts.update((one.full_name, one) for one in offer.prompts)
+
+    def providers(self) -> dict[str, Provider]:
+        """The providers that serve: the declared ones, and those of connectors with ``auth``."""
+        found = {name: state.provider for name, state in self._states.items() if state.provider is not None}
+        own = {one.provider.name: one.provider for one in self.connectors.values() if one.provider is not None}
+        return {**own, **found}
 
     def add_old_names(self) -> None:
         """Let old names lead to their tools where no tool, and no earlier connector's old name, bears them."""

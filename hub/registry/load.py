@@ -20,10 +20,11 @@ from typing import TextIO
 
 from hub import yaml
 from hub.errors import ConnectorError, HubError
+from hub.importers.compilation import ConnectorHeld
+from hub.registry.described import compile_declared
 from hub.registry.modules import PARENT, Generation
 from hub.registry.units import Content, Unit
 from hub.sdk.assembly import assemble
-from hub.sdk.compilation import compile_yaml
 from hub.sdk.connector import Connector
 from hub.sdk.tool import CompiledConnector
 
@@ -36,11 +37,13 @@ _GENERATION = re.compile(rf"\b{PARENT}\.([a-z0-9_]+?)__[0-9]+\b")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """How a load ended: with ``compiled``, or with ``reason``. ``generation`` holds the Python of a good one."""
+    """How a load ended: with ``compiled``, or with ``reason``. ``generation`` holds the Python of a good one. ``held``:
+    it waits for an admin, and nothing of it serves until then."""
 
     compiled: CompiledConnector | None = None
     reason: str | None = None
     generation: Generation | None = None
+    held: bool = False
 
 
 class Loading:
@@ -79,7 +82,7 @@ class Loading:
         try:
             outcome = Outcome(_compile(self.content, generation, prefix=self._prefix), generation=generation)
         except BaseException as wrong:  # noqa: BLE001 - the edge to authors' code; SystemExit ends here
-            outcome = Outcome(reason=reason(wrong, self.content.unit))
+            outcome = Outcome(reason=reason(wrong, self.content.unit), held=isinstance(wrong, ConnectorHeld))
         with self._lock:
             if not self._abandoned:
                 self._future.set_result(outcome)
@@ -104,7 +107,7 @@ def _compile(content: Content, generation: Generation | None, *, prefix: bool) -
             text = content.files[unit.declaration].decode("utf-8-sig")
         except UnicodeDecodeError as wrong:
             raise ConnectorError(f"{file}: byte {wrong.start} is not UTF-8; save it as UTF-8.") from None
-        declared = compile_yaml(unit.name, yaml.load(text, file), file, prefix=prefix)
+        declared = compile_declared(content, yaml.load(text, file), file, prefix=prefix)
     python = None
     if generation is not None and unit.code is not None:
         file = unit.shown(unit.code)

@@ -6,7 +6,7 @@ began with. What fails after it once was good keeps serving as it was (``stale``
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from hub.errors import ConfigError
 from hub.registry.catalog import Catalog, Loaded, State, catalog_of
 from hub.registry.load import IMPORT_TIMEOUT, Loading, Outcome, stdout_diverted
 from hub.registry.places import Place
+from hub.registry.providers import ProviderFile, Providers, ProviderState, provider_files
 from hub.registry.shelf import Shelf
 from hub.registry.units import Content, Unit, read, survey
 from hub.sdk.tool import CompiledConnector
@@ -87,6 +88,9 @@ class Registry:
         self._loaded = False
         self._trouble = ""
         self._seen: tuple[Unit, ...] = ()
+        self._providers = Providers()
+        self._declared: tuple[ProviderFile, ...] = ()
+        self._states: Mapping[str, ProviderState] = {}
         self._kept: dict[str, _Kept] = {}
         self._good: dict[str, Outcome] = {}
 
@@ -109,6 +113,7 @@ class Registry:
         """Load what changed since the last time, and swap the catalog. Raises ``ConfigError`` as ``load``."""
         async with self._lock:
             self._seen, winners = await asyncio.to_thread(self._look)
+            self._states = await asyncio.to_thread(self._look_for_providers)
             with stdout_diverted():
                 await self._load_changed(winners)
             self._publish(winners)
@@ -156,7 +161,7 @@ class Registry:
         """Reload when the system told of a change, or the files look different from when they were read."""
         try:
             units = await asyncio.to_thread(survey, self._places)
-            if not told and units == self._seen:
+            if not told and units == self._seen and await asyncio.to_thread(self._declarations) == self._declared:
                 return
             if {unit.name for unit in self._seen} - {unit.name for unit in units}:
                 await self._clock.sleep(SETTLE)
@@ -194,6 +199,17 @@ class Registry:
             replaces = (*before[1], str(before[0].path)) if before else ()
             winners[unit.name] = (unit, replaces)
         return units, {name: _Winner(read(unit), replaces) for name, (unit, replaces) in winners.items()}
+
+    def _declarations(self) -> tuple[ProviderFile, ...]:
+        return provider_files(self._places)
+
+    def _look_for_providers(self) -> Mapping[str, ProviderState]:
+        """The providers the places declare, those that changed read anew."""
+        try:
+            self._declared = self._declarations()
+        except OSError as wrong:
+            raise ConfigError(f"connectors.paths: {wrong.filename} cannot be listed: {wrong.strerror}.") from None
+        return self._providers.read(self._declared)
 
     async def _load_changed(self, winners: dict[str, _Winner]) -> None:
         for name in set(self._kept) - set(winners):
@@ -251,6 +267,8 @@ class Registry:
         name = content.unit.name
         self._kept[name] = _Kept(content.digest, outcome)
         if outcome.compiled is None:
+            if outcome.held:
+                self._good.pop(name, None)
             serves = name in self._good
             log.warning(
                 "a connector could not be loaded", connector=name, reason=outcome.reason, last_good_serves=serves
@@ -271,7 +289,7 @@ class Registry:
         """Swap the catalog for what is loaded now, and tell those who listen."""
         before = self._catalog
         loads = [one for one in (self._state(name, winner) for name, winner in winners.items()) if one is not None]
-        self._catalog = catalog_of(loads, unprefixed=self._unprefixed, previous=before)
+        self._catalog = catalog_of(loads, unprefixed=self._unprefixed, previous=before, states=self._states)
         if self._catalog is before:
             return
         for listener in tuple(self._listeners):
@@ -307,4 +325,4 @@ class Registry:
         good = self._good.get(name)
         if good is not None:
             return loaded("stale", good, kept.outcome.reason)
-        return loaded("set_aside", kept.outcome, kept.outcome.reason)
+        return loaded("held" if kept.outcome.held else "set_aside", kept.outcome, kept.outcome.reason)

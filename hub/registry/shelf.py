@@ -9,7 +9,7 @@ Not for Python, which is imported each time.
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,15 +18,19 @@ import orjson
 import hub
 from hub import observe, yaml
 from hub.errors import ConnectorError
+from hub.importers.compilation import head_of
+from hub.importers.drafts import DescribedTools, builder
+from hub.registry.described import is_described
 from hub.registry.entries import Sheet, sheets_of
 from hub.registry.units import Content
 from hub.sdk.compilation import compile_yaml
 from hub.sdk.declaration import CONTRACT
+from hub.sdk.shape import Naming
 from hub.sdk.tool import CompiledConnector, Tool
 from hub.seal import KeyRing, SealBroken
 
 _HUB = Path(hub.__file__).parent
-_COMPILING = ("yaml.py", "sdk", "registry")
+_COMPILING = ("yaml.py", "sdk", "importers", "registry")
 """What of the hub's own code bears on how a declaration compiles."""
 
 _log = observe.log("registry")
@@ -38,7 +42,7 @@ def program() -> str:
     marks = [hub.__version__, str(CONTRACT)]
     for name in _COMPILING:
         path = _HUB / name
-        for file in sorted(path.glob("*.py")) if path.is_dir() else (path,):
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else (path,):
             seen = file.stat()
             marks.append(f"{file.name} {seen.st_size} {seen.st_mtime_ns}")
     return hashlib.blake2b("\n".join(marks).encode(), digest_size=16).hexdigest()
@@ -46,7 +50,7 @@ def program() -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A tool as it lies on the shelf: how it is listed, and its declaration as JSON."""
+    """A tool as it lies on the shelf: how it is listed, and its declaration (of a description: its draft) as JSON."""
 
     sheet: Sheet
     declared: str
@@ -55,12 +59,9 @@ class _Kept:
 class KeptTools(Mapping[str, Tool]):
     """The tools of a connector from the shelf, each compiled when it is first asked for."""
 
-    def __init__(self, name: str, file: str, declared: str, kept: Mapping[str, _Kept], *, prefix: bool) -> None:
-        self._name = name
-        self._file = file
-        self._declared = declared
+    def __init__(self, kept: Mapping[str, _Kept], make: Callable[[_Kept], Tool]) -> None:
         self._kept = kept
-        self._prefix = prefix
+        self._make = make
         self._compiled: dict[str, Tool] = {}
 
     @property
@@ -72,10 +73,7 @@ class KeptTools(Mapping[str, Tool]):
         """The tool ``name``; raises ``KeyError``, and ``ConnectorError`` where it no longer compiles."""
         found = self._compiled.get(name)
         if found is None:
-            data = orjson.loads(self._declared)
-            data["tools"] = {name: orjson.loads(self._kept[name].declared)}
-            found = compile_yaml(self._name, data, self._file, prefix=self._prefix).tools[name]
-            self._compiled[name] = found
+            found = self._compiled[name] = self._make(self._kept[name])
         return found
 
     def __iter__(self) -> Iterator[str]:
@@ -110,12 +108,23 @@ class Shelf:
             )
             for one in held["tools"]
         }
+        data = orjson.loads(held["declared"])
         try:
-            bare = compile_yaml(unit.name, orjson.loads(held["declared"]), file, prefix=prefix)
+            bare = (head_of if is_described(data) else compile_yaml)(unit.name, data, file, prefix=prefix)
         except ConnectorError:
             return None
-        tools = KeptTools(unit.name, file, held["declared"], kept, prefix=prefix)
-        return replace(bare, tools=tools, warnings=tuple(held["warnings"]))
+        if is_described(data):
+            build = builder(Naming(unit.name, prefix, bare.provider), bare.reading.rules)
+
+            def make(one: _Kept) -> Tool:
+                return build(one.sheet.name, orjson.loads(one.declared), one.sheet.listing["inputSchema"])
+        else:
+
+            def make(one: _Kept) -> Tool:
+                whole = {**data, "tools": {one.sheet.name: orjson.loads(one.declared)}}
+                return compile_yaml(unit.name, whole, file, prefix=prefix).tools[one.sheet.name]
+
+        return replace(bare, tools=KeptTools(kept, make), warnings=tuple(held["warnings"]))
 
     def keep(self, content: Content, compiled: CompiledConnector, *, prefix: bool) -> None:
         """Put a connector that was just compiled on the shelf. One that cannot be written is only slower next time."""
@@ -158,7 +167,7 @@ def _held(content: Content, compiled: CompiledConnector) -> bytes | None:
             return None
     except (orjson.JSONEncodeError, orjson.JSONDecodeError):
         return None
-    tools = data.pop("tools", {})
+    tools = compiled.tools.drafts if isinstance(compiled.tools, DescribedTools) else data.pop("tools", {})
     return orjson.dumps(
         {
             "declared": orjson.dumps(data).decode(),

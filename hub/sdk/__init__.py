@@ -24,8 +24,8 @@ from hub.sdk.convert import text as text_from_html
 from hub.sdk.http import Reply
 from hub.sdk.markup import EndTag, StartTag, html_pieces
 from hub.sdk.paging import Size
+from hub.sdk.setting import Setting
 from hub.sdk.talk import Elicit, Roots, Sample
-from hub.sdk.tool import Setting
 from hub.sdk.xml import Element, parse_xml
 
 __all__ = [

@@ -16,8 +16,9 @@ from hub.sdk.http import host_of
 from hub.sdk.names import connector_name
 from hub.sdk.placeholders import Pattern
 from hub.sdk.schema import Signature, answer_schema, relaxed, validator
+from hub.sdk.setting import Setting
 from hub.sdk.shape import Naming, Shape, finish, title_of
-from hub.sdk.tool import Argument, CompiledConnector, Function, Prompt, Resource, Setting, Tool
+from hub.sdk.tool import Argument, CompiledConnector, Function, Prompt, Resource, Tool
 
 _BLOCKS = (Text, Image, Audio, File, Embedded, Link, Message, Result)
 _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -152,8 +153,12 @@ def check_lookups(tools: Mapping[str, Tool]) -> None:
                 )
 
 
-def check_base(base_url: str | None, settings: Mapping[str, Setting]) -> None:
-    """Raise ``ConnectorError`` when something other than a host setting stands in the host of ``base_url``."""
+def check_base(base_url: str | None, settings: Mapping[str, Setting], *, provider: str | None = None) -> None:
+    """Raise ``ConnectorError`` when something other than a host setting stands in the host of ``base_url``.
+
+    The settings of a ``provider`` are not known here: whoever joins the two looks again
+    (``sdk.provider.compilation.check_joined``).
+    """
     if base_url is None:
         return
     pattern = Pattern.parse(base_url)
@@ -165,7 +170,8 @@ def check_base(base_url: str | None, settings: Mapping[str, Setting]) -> None:
         room, _, name = piece[0].partition(".")
         if room not in ("settings", "account"):
             raise ConnectorError(f"base_url: {{{piece[0]}}}: only {{settings.x}} and {{account.x}} may stand here.")
-        if url.count("/") < 3 and (room != "settings" or not (name in settings and settings[name].host)):
+        theirs = provider is not None and name not in settings
+        if url.count("/") < 3 and (room != "settings" or not (theirs or (name in settings and settings[name].host))):
             raise ConnectorError(f"base_url: {{{piece[0]}}} stands in the host and must be a setting with host: true.")
         url += "x"
     host_of(url)
@@ -216,12 +222,13 @@ def assemble(
             headers=base.headers,
             settings=base.settings,
             provider=base.provider,
+            auth=base.auth,
             instructions=base.instructions,
             reading=base.reading,
             warnings=base.warnings + tuple(naming.warnings),
         )
     check_settings(python.settings)
-    check_base(python.base_url, python.settings)
+    check_base(python.base_url, python.settings, provider=python.provider)
     check_lookups(tools)
     if not python.title:
         naming.warn("connector", "title is missing")

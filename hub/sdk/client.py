@@ -3,7 +3,7 @@
 Not an HTTP client: it shapes requests and reads replies; the ``send`` it is given does the rest.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 from urllib.parse import quote, urlsplit
@@ -225,10 +225,10 @@ class Http:
             raise ToolError("This connector has no base_url; the tool must name an absolute URL.")
         return join(self.base_url, pattern, Scope(values))
 
-    async def _send(self, outgoing: Outgoing) -> Reply:
+    def _send(self, outgoing: Outgoing) -> Awaitable[Reply]:
         if not outgoing.safe:
             self.acted = True
-        return await self.send(outgoing, self.reach, timeout=self.timeout)
+        return self.send(outgoing, self.reach, timeout=self.timeout)
 
 
 def _encode(pairs: Mapping[str, Any]) -> str:

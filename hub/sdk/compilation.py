@@ -5,9 +5,9 @@ Errors carry file, line and path. Nothing is evaluated later that could have bee
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from hub.errors import ConnectorError
 from hub.sdk import convert
@@ -25,11 +25,15 @@ from hub.sdk.paging import Paging
 from hub.sdk.parts import fields_of, output_of, paging_of, payload_of, rule_of
 from hub.sdk.paths import compile_path
 from hub.sdk.placeholders import Pattern, names_in, parse
+from hub.sdk.provider import compile_provider
 from hub.sdk.request import ArrayStyle, Call
 from hub.sdk.response import Reading, Rule
+from hub.sdk.setting import Setting
 from hub.sdk.shape import Naming, Shape, finish, title_of
-from hub.sdk.tool import Argument, CompiledConnector, Prompt, Resource, Setting, Tool
+from hub.sdk.tool import Argument, CompiledConnector, Prompt, Resource, Tool
 from hub.yaml import line_of
+
+Declared = TypeVar("Declared", bound=BaseModel)
 
 
 def compile_yaml(name: str, data: Any, file: str, *, prefix: bool = True) -> CompiledConnector:
@@ -43,17 +47,25 @@ def compile_yaml(name: str, data: Any, file: str, *, prefix: bool = True) -> Com
         )
     if "kind" in data:
         raise ConnectorError(f"{file}: kind {data['kind']!r} is not known to this hub; leave kind out for requests.")
-    try:
-        declared = ConnectorDeclaration.model_validate(_bare(data))
-    except ValidationError as wrong:
-        raise ConnectorError(_told(wrong, data, file)) from None
+    declared = validated(ConnectorDeclaration, data, file)
     path: list[str] = []
+    auth = None
+    if declared.auth is not None:
+        auth = compile_provider(name, data["auth"], file, title=declared.title, within=("auth",))
     try:
-        return _Compilation(name, declared, prefix, path).connector()
+        return replace(_Compilation(name, declared, prefix, path).connector(), auth=auth)
     except ConnectorError as wrong:
         line = line_of(data, tuple(path)) if path else None
         place = f"{file}:{line}" if line else file
         raise ConnectorError(f"{place}: {wrong}") from None
+
+
+def validated(model: type[Declared], data: Any, file: str) -> Declared:
+    """``data`` as ``model``; raises ``ConnectorError`` that names file, line and path of what does not fit."""
+    try:
+        return model.model_validate(_bare(data))
+    except ValidationError as wrong:
+        raise ConnectorError(_told(wrong, data, file)) from None
 
 
 def _bare(data: Any) -> Any:
@@ -113,7 +125,7 @@ class _Compilation:
         self.path[:] = ["settings"]
         check_settings(self.settings)
         self.path[:] = ["base_url"]
-        check_base(declared.base_url, self.settings)
+        check_base(declared.base_url, self.settings, provider=self.provider)
         self.path[:] = ["headers"]
         for value in declared.headers.values():
             self._outer(Pattern.parse(value))

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from hub.errors import ConnectorError
-from hub.sdk.tool import Completer, Effect, Setting
+from hub.sdk.setting import Setting
+from hub.sdk.tool import Completer, Effect
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -11,10 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
-
-from html_to_markdown import ConversionOptions, convert
-from markdown_it import MarkdownIt
+from typing import Any, Literal
 
 from hub.errors import ToolError
 
@@ -22,9 +19,6 @@ SOURCE_MAX = 1_000_000
 """How many characters of HTML are read; what follows is left out."""
 
 _PREFIX = re.compile(r"<(/?)[A-Za-z][A-Za-z0-9]*:(?=[A-Za-z])")
-_MARKDOWN = ConversionOptions(bullets="-", compact_tables=True, extract_metadata=False, extract_images=False)
-_TEXT = ConversionOptions(output_format="plain", extract_metadata=False, extract_images=False)
-
 _MILLISECONDS_FROM = 1e11  # 1973 in milliseconds, the year 5138 in seconds
 
 
@@ -70,11 +64,14 @@ def epoch_ms(value: Any) -> int:
 
 def markdown(value: Any) -> str:
     """HTML as Markdown, in time that grows with its length only; scripts, styles and comments are left out."""
-    return _converted(value, _MARKDOWN)
+    return _converted(value, "markdown")
 
 
 def html(value: Any) -> str:
     """Markdown (CommonMark, raw HTML not let through) as HTML."""
+    # Imported where it is needed: a start does not wait for what most calls never use.
+    from markdown_it import MarkdownIt
+
     rendered: str = MarkdownIt("commonmark", {"html": False}).render(str(value))
     return rendered.strip()
 
@@ -83,10 +80,15 @@ def text(value: Any) -> str:
     """HTML or anything else as plain text: tags dropped, entities decoded, blocks on lines of their own."""
     if not isinstance(value, str):
         return "" if value is None else str(value)
-    return _converted(value, _TEXT) if "<" in value or "&" in value else value.strip()
+    return _converted(value, "plain") if "<" in value or "&" in value else value.strip()
 
 
-def _converted(value: Any, options: ConversionOptions) -> str:
+def _converted(value: Any, form: Literal["markdown", "plain"]) -> str:
+    from html_to_markdown import ConversionOptions, convert
+
+    options = ConversionOptions(
+        output_format=form, bullets="-", compact_tables=True, extract_metadata=False, extract_images=False
+    )
     # Prefixed elements (JATS: <jats:p>) mean what they mean without their prefix.
     source = _PREFIX.sub(r"<\1", str(value)[:SOURCE_MAX])
     return (convert(source, options).content or "").strip()

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hub.sdk.effect import Effect
 from hub.sdk.response import Kind
-from hub.sdk.tool import Effect
 
 CONTRACT = 1
 """The newest connector contract this hub knows."""

@@ -6,9 +6,10 @@ written in Python.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, unquote
 
 from hub.errors import ConnectorError, OperatorNeeded, ToolError
@@ -26,13 +27,15 @@ class Absent(Enum):
 ABSENT: Final = Absent.ABSENT
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Scope(NamedTuple):
     """The values placeholders may stand for in one call."""
 
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    account: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = _NOTHING
+    settings: Mapping[str, Any] = _NOTHING
+    account: Mapping[str, Any] = _NOTHING
 
     def get(self, name: str) -> Any:
         """The value of a placeholder, or ``ABSENT`` for an argument that was not given.

@@ -20,6 +20,7 @@ from hub.sdk.http import SAFE_METHODS, Outgoing
 from hub.sdk.paging import Paging
 from hub.sdk.placeholders import ABSENT, Node, Pattern, Scope, fill, plain, segment
 from hub.sdk.response import Reading
+from hub.sdk.wire import Wire, body_of, headers_of, path_of, query_of
 
 ArrayStyle = Literal["repeat", "comma", "brackets"]
 BodyKind = Literal["body", "form", "multipart", "raw", "graphql"]
@@ -41,7 +42,8 @@ class Call:
 
     ``styles`` says how arrays are written in the query, by parameter (``""`` is the default). ``send_as`` maps
     arguments to converters; ``defaults`` fill places of the path whose argument was not given. ``idempotency`` names
-    the header that carries an idempotency key.
+    the header that carries an idempotency key. ``wire`` stands for path, query and payload where a description, not an
+    author, said how arguments are written.
     """
 
     method: str
@@ -57,6 +59,7 @@ class Call:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     idempotent: bool = False
     idempotency: str | None = None
+    wire: Wire | None = None
 
 
 def build(
@@ -82,6 +85,11 @@ def build(
         sent[name] = _header(name, pattern, scope)
     page = call.paging.parameters(cursor, limit) if call.paging else {}
     place = call.paging.place if call.paging else "query"
+    repeatable = call.method in SAFE_METHODS or call.idempotent or call.idempotency is not None
+    if call.idempotency:
+        sent[call.idempotency] = new_key()
+    if call.wire is not None:
+        return _described(call, call.wire, scope, base_url, sent, page, place, new_key, repeatable=repeatable)
     query = fill(call.query, scope) if call.query is not None else ABSENT
     pairs = [] if query is ABSENT else _pairs(query, call.styles)
     if page and place == "query":
@@ -94,9 +102,36 @@ def build(
         body, content_type = _encode(call.payload, scope, page if place != "query" else {}, new_key)
         if body is not None:
             sent.setdefault("Content-Type", content_type)
-    if call.idempotency:
-        sent[call.idempotency] = new_key()
-    repeatable = call.method in SAFE_METHODS or call.idempotent or call.idempotency is not None
+    return Outgoing(call.method, url, sent, body, repeatable)
+
+
+def _described(
+    call: Call,
+    wire: Wire,
+    scope: Scope,
+    base_url: str,
+    sent: dict[str, str],
+    page: Mapping[str, Any],
+    place: str,
+    new_key: Callable[[], str],
+    *,
+    repeatable: bool,
+) -> Outgoing:
+    """The request of a described operation."""
+    arguments = scope.arguments
+    filled, slashes = path_of(wire, arguments)
+    head = wire.path[0] if wire.path and isinstance(wire.path[0], str) else ""
+    url = _below(base_url, filled, head, slashes)
+    query = query_of(wire, arguments)
+    if page and place == "query":
+        added = "&".join(f"{quote(name, safe='')}={quote(plain(value, name), safe='')}" for name, value in page.items())
+        query = f"{query}&{added}" if query else added
+    if query:
+        url += f"?{query}"
+    sent.update(headers_of(wire, arguments))
+    body, content_type = body_of(wire, arguments, page if place != "query" else {}, new_key)
+    if body is not None:
+        sent.setdefault("Content-Type", content_type)
     return Outgoing(call.method, url, sent, body, repeatable)
 
 
@@ -117,10 +152,16 @@ def _url(base_url: str, path: Pattern, scope: Scope) -> str:
 
 def _filled_url(base_url: str, path: Pattern, filled: str) -> str:
     """``filled`` below ``base_url``, asserted to lie under what ``path`` declares. Raises ``ToolError``."""
-    base = base_url.rstrip("/")
-    url = f"{base}{filled}" if filled.startswith("/") or not filled else f"{base}/{filled}"
     declared = sum(piece.count("/") for piece in path.pieces if isinstance(piece, str))
     head = path.pieces[0] if path.pieces and isinstance(path.pieces[0], str) else ""
+    return _below(base_url, filled, head, declared)
+
+
+def _below(base_url: str, filled: str, head: str, declared: int) -> str:
+    """``filled`` below ``base_url``; it must begin with ``head`` and have ``declared`` slashes. Raises
+    ``ToolError``."""
+    base = base_url.rstrip("/")
+    url = f"{base}{filled}" if filled.startswith("/") or not filled else f"{base}/{filled}"
     landed = urlsplit(url)
     if (
         not url.startswith(base + head)

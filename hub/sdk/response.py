@@ -82,13 +82,14 @@ class Field:
 class Reading:
     """How a reply becomes an answer.
 
-    ``rules`` are tried in order before the status speaks. ``reply`` names the body's kind. ``items`` finds a
+    ``rules`` are tried in order before the status speaks. ``reply`` names the body's kind; ``auto`` goes by
+    its content type. ``items`` finds a
     list that is not paged; ``root`` the part that is the answer; ``fields`` what is kept of it, per item where
     there are items.
     """
 
     rules: tuple[Rule, ...] = ()
-    reply: Literal["json", "text", "markdown", "csv", "file", "none"] = "json"
+    reply: Literal["json", "text", "markdown", "csv", "file", "none", "auto"] = "json"
     root: Getter | None = None
     items: Getter | None = None
     fields: Mapping[str, Field] | None = None
@@ -150,6 +151,20 @@ def decode(reply: Reply, reading: Reading) -> Any:
             return File(reply.body, kind, name)
         case "none":
             return {"ok": True}
+        case "auto":
+            return _told_by_type(reply)
+
+
+def _told_by_type(reply: Reply) -> Any:
+    """The body as its own content type says: JSON, text, or a file; None where there is none."""
+    if not reply.body:
+        return None
+    kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind.endswith("json") or (not kind and reply.body[:1] in b'{["'):
+        return reply.json()
+    if kind.startswith("text/") or kind.endswith(("xml", "yaml", "javascript", "x-ndjson")) or kind == "":
+        return reply.text()
+    return File(reply.body, kind, urlsplit(reply.url).path.rsplit("/", 1)[-1] or "file")
 
 
 def verify(reply: Reply, reading: Reading, *, connector: str, signed: bool) -> None:

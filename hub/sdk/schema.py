@@ -203,16 +203,14 @@ class Signature:
 def answer_schema(answer: Any, where: str, *, blocks: tuple[type, ...], page: type) -> dict[str, Any] | None:
     """The relaxed output schema of a return type, or None where the answer is not structured.
 
-    Strings, content blocks, ``Any`` and nothing have none; a list becomes ``{items: [...]}``; ``page`` marks the
-    generic page type.
+    Strings, content blocks, lists of blocks (of one kind or several), ``Any`` and nothing have none; another list
+    becomes ``{items: [...]}``; ``page`` marks the generic page type.
     """
     origin = typing.get_origin(answer)
-    members = typing.get_args(answer) if origin in (typing.Union, types.UnionType) else (answer,)
-    for member in members:
-        bare = typing.get_origin(member) or member
-        if bare in (Any, None, type(None), str, bytes, inspect.Signature.empty) or bare in blocks:
+    for member in _members(answer):
+        if member in (Any, None, type(None), str, bytes, inspect.Signature.empty) or member in blocks:
             return None
-    if origin is list and any(one in blocks for one in typing.get_args(answer)):
+    if origin in (list, tuple) and any(one in blocks for part in typing.get_args(answer) for one in _members(part)):
         return None
     item: Any = None
     if answer is page or origin is page or origin in (list, tuple, set) or answer in (list, tuple, set):
@@ -234,6 +232,12 @@ def answer_schema(answer: Any, where: str, *, blocks: tuple[type, ...], page: ty
             told["properties"]["next_cursor"] = {"type": "string"}
         return told
     return told if told.get("type") == "object" else None
+
+
+def _members(hint: Any) -> list[Any]:
+    """The types a hint stands for, without their parameters: those of a union, or itself."""
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    return [typing.get_origin(one) or one for one in (typing.get_args(hint) if union else (hint,))]
 
 
 def size(schema: Mapping[str, Any]) -> int:

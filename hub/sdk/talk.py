@@ -111,7 +111,21 @@ class Roots:
         return isinstance(answer, Mapping) and isinstance(answer.get("roots"), list)
 
 
-Ask = Elicit | Sample | Roots
+class Ask(Protocol):
+    """A question."""
+
+    @property
+    def needs(self) -> dict[str, Any]:
+        """The client capability this question needs, shaped like ``ClientCapabilities``."""
+        ...
+
+    def request(self) -> dict[str, Any]:
+        """The question as an MCP request, without id."""
+        ...
+
+    def accepts(self, answer: Any) -> bool:
+        """Whether ``answer`` answers it."""
+        ...
 
 
 class AskPending(BaseException):
@@ -176,6 +190,15 @@ class ResumableTalk(Talk, Protocol):
     async def hang_up(self) -> None:
         """Close the connection; the answer is kept until the client fetches it."""
         ...
+
+
+@runtime_checkable
+class ErrorTalk(Talk, Protocol):
+    """A ``Talk`` whose client is sent to a page by an error (2025-11-25). ``declared`` is what it declared for its
+    session, also where this request has no stream to ask on."""
+
+    @property
+    def declared(self) -> Mapping[str, Any]: ...
 
 
 class Silence:

@@ -6,18 +6,29 @@ the registry loads, ``upstream`` sends, the gateway decides.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
 import jsonschema_rs
 
 from hub.sdk.context import Context
+from hub.sdk.effect import EFFECTS, Effect
+from hub.sdk.provider.provider import Provider
 from hub.sdk.request import Call
 from hub.sdk.response import Reading
+from hub.sdk.setting import Setting
 
-Effect = Literal["read", "write", "send", "pay", "destroy"]
-"""What a tool does: reads, changes, sends something out of the person's own space, pays, destroys."""
-
-EFFECTS: tuple[Effect, ...] = get_args(Effect)
+__all__ = [
+    "EFFECTS",
+    "Argument",
+    "CompiledConnector",
+    "Completer",
+    "Effect",
+    "Function",
+    "Prompt",
+    "Resource",
+    "Setting",
+    "Tool",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,28 +136,13 @@ class Prompt:
     lookups: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """A value the operator or the account's owner gives before the first call (a subdomain, a server).
-
-    ``host`` marks one that may stand in a host name and then needs ``pattern``, which must match whole.
-    """
-
-    name: str
-    description: str
-    pattern: str | None = None
-    host: bool = False
-    default: str | None = None
-    required: bool = True
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledConnector:
     """One connector, compiled: immutable, shared by all calls until the next load.
 
-    ``hosts`` are those its requests may reach besides ``base_url``'s; ``provider`` names who signs its calls
-    (None: no account needed); ``reading`` holds the error rules for all its requests. ``warnings`` are lints that
-    did not stop the load.
+    ``hosts`` are those its requests may reach besides ``base_url``'s; ``provider`` names who signs its calls (None:
+    no account needed); ``auth`` is that provider where the connector declares it itself; ``reading`` holds the
+    error rules for all its requests. ``warnings`` are lints that did not stop the load.
     """
 
     name: str
@@ -162,6 +158,7 @@ class CompiledConnector:
     headers: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Setting] = field(default_factory=dict)
     provider: str | None = None
+    auth: Provider | None = None
     instructions: str = ""
     reading: Reading = field(default_factory=Reading)
     warnings: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Group commit: many small writes, one transaction.
 
 ``commit`` returns when its row is durable; all that wait at one moment share a transaction. ``post`` returns at once;
-its row is written with the next group, a quarter of a second later at most. Not a place for writes that others cache
+its row is written with the next group, half a second later at most. Not a place for writes that others cache
 (those insert a change) nor for anything that must be read back at once.
 """
 
@@ -67,7 +67,9 @@ class Statement:
             if rows > 1 and isinstance(executable, Insert):
                 numbered = [{name: f"{name}_{row}" for name in names} for row in range(rows)]
                 held: Any = [{name: bindparam(key) for name, key in row.items()} for row in numbered]
-                executable = insert(executable.table).values(held)
+                # By itself SQLite keeps every page such a statement is about to change, so that it alone could be taken
+                # back. Where one row is wrong the whole transaction is; its rows are then written one by one.
+                executable = insert(executable.table).prefix_with("OR FAIL", dialect="sqlite").values(held)
                 names = [key for row in numbered for key in row.values()]
             made: Any = cast(ClauseElement, executable).compile(dialect=dialect, column_keys=list(self._names))
             known = str(made), itemgetter(*(names.index(name) for name in made.positiontup))
@@ -94,7 +96,7 @@ class _Write(NamedTuple):
 class Journal:
     """Writes to one database in groups. ``interval`` in seconds; ``limit`` posted rows are held while it is away."""
 
-    def __init__(self, database: Database, interval: float = 0.25, limit: int = 10_000) -> None:
+    def __init__(self, database: Database, interval: float = 0.5, limit: int = 10_000) -> None:
         self._database = database
         self._interval = interval
         self._limit = limit

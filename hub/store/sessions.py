@@ -24,6 +24,9 @@ NOTED = "session_notes"
 ANSWERED = "answer"
 """The kind that tells of an answer to be taken; the key is the question's."""
 
+LISTENING = "listening"
+"""The kind that tells that a session listens anew; the key is the session's and the stream's, with a space between."""
+
 CANCELLED = "cancel"
 """The kind that tells of a client's cancellation; the key is the call's."""
 
@@ -96,6 +99,10 @@ class Sessions:
         async with self._database.write() as connection:
             answer: str | None = (await connection.execute(taken)).scalar_one_or_none()
             return answer
+
+    async def listen(self, session: str, stream: str) -> None:
+        """Tell all processes that a session listens by this stream from now on, and by no other."""
+        await self._changes.announce(LISTENING, f"{session} {stream}")
 
     async def cancel(self, call: str) -> None:
         """Tell all processes that a client cancelled this call."""

@@ -12,18 +12,23 @@ from hub.store.attempts import Attempts
 from hub.store.audit import Audit
 from hub.store.ceremonies import Ceremonies
 from hub.store.changes import Changes
+from hub.store.client_credentials import ClientCredentials
+from hub.store.connections import Connections
 from hub.store.database import Database
 from hub.store.external_identities import ExternalIdentities
 from hub.store.identifiers import Random
 from hub.store.invitations import Invitations
 from hub.store.journal import Journal
 from hub.store.migration import migrate
-from hub.store.oauth import Clients, Codes, Grants
+from hub.store.oauth import Clients, Codes, Grants, Handshakes
+from hub.store.oauth.tables import grants
 from hub.store.passkeys import Passkeys
 from hub.store.passwords import Passwords
+from hub.store.sealed import Sealed
 from hub.store.second_factors import SecondFactors
 from hub.store.sessions import Sessions
 from hub.store.setup_links import SetupLinks
+from hub.store.tables import tokens
 from hub.store.tasks import Tasks
 from hub.store.tokens import Tokens
 from hub.store.users import Users
@@ -38,7 +43,7 @@ class Store:
         self._clock = clock
         self._journal = Journal(database)
         self.changes = Changes(database, clock)
-        self.users = Users(database, self.changes, clock, random)
+        self.users = Users(database, self.changes, clock, random, ending=(tokens, grants))
         self.setup_links = SetupLinks(database, clock, random)
         self.tokens = Tokens(database, self.changes, self._journal, clock, random)
         self.tasks = Tasks(database, self.changes, clock)
@@ -54,6 +59,10 @@ class Store:
         self.clients = Clients(database, clock)
         self.codes = Codes(database, clock)
         self.grants = Grants(database, self.changes, self._journal, clock, random)
+        self.connections = Connections(database, self.changes, self._journal, clock, random)
+        self.client_credentials = ClientCredentials(database, self.changes, clock)
+        self.sealed = Sealed(database, self.changes)
+        self.handshakes = Handshakes(database)
         self.audit = Audit(database, self._journal, random)
 
     @classmethod

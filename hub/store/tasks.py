@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import RowMapping, delete, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.clock import Clock
 from hub.store.changes import Changes
@@ -23,6 +24,9 @@ LIVE = ("working", "input_required")
 
 LEASE = timedelta(seconds=15)
 """How long an owner that says nothing is believed to be alive."""
+
+_LOCK = 0x7461736B
+"""The first half of the PostgreSQL advisory locks that count a user's tasks one after another."""
 
 MANY = 500
 """How many rows one statement touches at most."""
@@ -63,10 +67,19 @@ class Tasks:
         self._changes = changes
         self._clock = clock
 
-    async def add(self, task: Task) -> None:
-        """Add a row; it is durable when this returns. Raises ``StoreUnavailable``."""
+    async def add(self, task: Task, most: int | None = None) -> bool:
+        """Add a row; it is durable when this returns. With ``most`` only where its user has fewer that have not ended,
+        in all processes, however many are added at once; whether it was. Raises ``StoreUnavailable``."""
         async with self._database.write() as connection:
+            if most is not None:
+                if not self._database.sqlite:
+                    # SQLite's write transactions are one after another anyway.
+                    lock = text("SELECT pg_advisory_xact_lock(:lock, hashtext(:user))")
+                    await connection.execute(lock, {"lock": _LOCK, "user": task.user_id})
+                if await self._live_of(connection, task.user_id) >= most:
+                    return False
             await connection.execute(insert(tasks), asdict(task))
+            return True
 
     async def get(self, id: str) -> Task | None:
         """The task with this id; None when there is none or it is forgotten."""
@@ -121,10 +134,14 @@ class Tasks:
 
     async def live_of(self, user_id: str) -> int:
         """How many tasks of this user have not ended, in all processes."""
-        query = select(func.count()).select_from(tasks).where(tasks.c.user_id == user_id, tasks.c.status.in_(LIVE))
         async with self._database.read() as connection:
-            count: int = (await connection.execute(query)).scalar_one()
-            return count
+            return await self._live_of(connection, user_id)
+
+    @staticmethod
+    async def _live_of(connection: AsyncConnection, user_id: str) -> int:
+        theirs = (tasks.c.user_id == user_id, tasks.c.status.in_(LIVE))
+        count: int = (await connection.execute(select(func.count()).select_from(tasks).where(*theirs))).scalar_one()
+        return count
 
     async def prune(self) -> int:
         """Delete what is forgotten; returns how many."""

@@ -4,12 +4,14 @@ Not how they sign in: tokens and setup links have their own rooms, and who is ca
 """
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import RowMapping, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.clock import Clock
 from hub.errors import HubError
@@ -75,11 +77,15 @@ def name_key(name: str) -> str:
 class Users:
     """The table of users."""
 
-    def __init__(self, database: Database, changes: Changes, clock: Clock, random: Random) -> None:
+    def __init__(
+        self, database: Database, changes: Changes, clock: Clock, random: Random, ending: Sequence[Table] = ()
+    ) -> None:
+        """``ending`` are the tables whose rows end (``revoked_at``) when the user they belong to is disabled."""
         self._database = database
         self._changes = changes
         self._clock = clock
         self._random = random
+        self._ending = tuple(ending)
 
     async def add(self, name: str, role: Role = "member") -> User:
         """A new user. Raises ``NameRefused``, and ``NameTaken`` where another bears the name in any case."""
@@ -110,8 +116,8 @@ class Users:
             return [User.of(row) for row in rows.mappings()]
 
     async def disable(self, id: str) -> bool:
-        """Shut the user out, with all their tokens, until ``enable``, and end their web sessions for good; returns
-        whether this changed anything."""
+        """Shut the user out until ``enable``, and end their sessions, tokens and grants for good; returns whether this
+        changed anything."""
         return await self._set(id, self._clock.now())
 
     async def enable(self, id: str) -> bool:
@@ -127,8 +133,14 @@ class Users:
             if done.rowcount:
                 await self._changes.record(connection, "user", id)
                 if disabled_at is not None:
-                    await connection.execute(delete(web_sessions).where(web_sessions.c.user_id == id))
+                    await self._end_all(connection, id, disabled_at)
             return bool(done.rowcount)
+
+    async def _end_all(self, connection: AsyncConnection, id: str, at: datetime) -> None:
+        await connection.execute(delete(web_sessions).where(web_sessions.c.user_id == id))
+        for table in self._ending:
+            live = update(table).where(table.c.user_id == id, table.c.revoked_at.is_(None))
+            await connection.execute(live.values(revoked_at=at))
 
     async def set_role(self, id: str, role: Role) -> bool:
         """Give the user another role, and end their web sessions, which were opened under the old one; returns whether

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from hub.clock import Clock
 from hub.gateway import Gateway
+from hub.gateway.accounts import Accounts
 from hub.gateway.audit import Audit
 from hub.identity import Caller
 from hub.registry import Catalog
@@ -92,6 +93,7 @@ class Studio:
     clock: Clock
     caller: Caller
     settings: Mapping[str, Mapping[str, str]]
+    accounts: Accounts | None = None
 
     async def record(
         self, full_name: str, arguments: Mapping[str, Any], *, source: str | None = None, hide_mails: bool = False
@@ -114,6 +116,7 @@ class Studio:
             clock=clock,
             settings=self.settings,
             new_key=lambda: str(uuid.uuid4()),
+            accounts=self.accounts,
         )
         call = Recording(source="https://localhost/", arguments=dict(arguments), exchanges=[], result=None)
         seen = await Conversation(gateway, self.catalog, ring, clock, self.caller).hold(call, entry.full_name)

@@ -38,8 +38,8 @@ ErrorKind = Literal[
     "unknown_name",
     "protocol_error",
 ]
-"""How a call may fail, as the result's ``hub/error`` names it; ``not_found`` is a ``tool_error`` for a thing the app
-does not have. The last three fail the request itself."""
+"""How a call may fail, as the result's ``hub/error`` names it; ``tool_error`` covers ``not_found``, a thing the
+app does not have. The last three fail the request itself."""
 
 QueryValue = str | list[str]
 

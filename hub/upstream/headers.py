@@ -12,6 +12,9 @@ from hub.errors import ToolError
 
 USER_AGENT = f"connector-hub/{__version__}"
 
+DOCTOR = "connector-hub doctor"
+"""What stands in the user agent of ``hub doctor``, so that the connection trace knows it."""
+
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 

@@ -9,21 +9,29 @@ from contextlib import suppress
 
 Host = tuple[str, int]
 
+IDLE = 1024
+"""How many hosts' lanes are kept though nobody uses them."""
+
 
 class _Lane:
     """Places that are taken and given back, first come first served; ``users`` hold or wait for one."""
 
-    __slots__ = ("_free", "_waiting", "users")
+    __slots__ = ("_waiting", "places", "users")
 
     def __init__(self, places: int) -> None:
-        self._free = places
+        self.places = places
         self._waiting: deque[asyncio.Future[None]] = deque()
         self.users = 0
 
+    @property
+    def free(self) -> bool:
+        """Whether there is a place that nobody waits for."""
+        return self.places > 0 and not self._waiting
+
     async def take(self) -> None:
         """Take a place, or wait for one; cancelled, it takes none."""
-        if self._free and not self._waiting:
-            self._free -= 1
+        if self.free:
+            self.places -= 1
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
@@ -44,7 +52,7 @@ class _Lane:
             if not turn.done():
                 turn.set_result(None)
                 return
-        self._free += 1
+        self.places += 1
 
 
 class Lanes:
@@ -55,12 +63,20 @@ class Lanes:
         self._per_host = per_host
         self._hosts: dict[Host, _Lane] = {}
 
+    def taken(self, host: Host) -> bool:
+        """Take one lane to ``host`` where one is free and nobody waits; whether it was."""
+        lane = self._lane(host)
+        if not (lane.free and self._total.free):
+            return False
+        lane.users += 1
+        lane.places -= 1
+        self._total.places -= 1
+        return True
+
     async def take(self, host: Host) -> None:
         """Take one lane to ``host``; waits, first come first served, until one is free. Give it back with ``give``,
         unless this was cancelled."""
-        lane = self._hosts.get(host)
-        if lane is None:
-            lane = self._hosts[host] = _Lane(self._per_host)
+        lane = self._lane(host)
         lane.users += 1
         try:
             # The host's own lane first: who waits for a slow host must hold nothing others need.
@@ -81,7 +97,13 @@ class Lanes:
         lane.give()
         self._leave(host, lane)
 
+    def _lane(self, host: Host) -> _Lane:
+        lane = self._hosts.get(host)
+        if lane is None:
+            lane = self._hosts[host] = _Lane(self._per_host)
+        return lane
+
     def _leave(self, host: Host, lane: _Lane) -> None:
         lane.users -= 1
-        if not lane.users:
+        if not lane.users and len(self._hosts) > IDLE:
             del self._hosts[host]

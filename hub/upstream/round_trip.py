@@ -25,6 +25,13 @@ MAX_HEADER_LINE = 32_768
 STREAMED_BODY = 1_000_000
 """Bytes; larger bodies are written in pieces, so that one upload does not hold up the loop."""
 
+STREAM_SECONDS = 20.0
+"""How long a stream of events is listened to; what came by then is the answer."""
+
+STREAM_BYTES = 400_000
+"""How much of a stream of events is taken."""
+
+_STREAMS = ("text/event-stream", "application/stream+json")
 _PIECE = 65_536
 _ACCEPTED = tuple(
     (name.lower(), f"{name}: {value}\r\n") for name, value in aiohttp.ClientRequest.DEFAULT_HEADERS.items()
@@ -138,7 +145,27 @@ async def _read(protocol: ResponseHandler, target: Target, max_body: int) -> tup
     announced = message.headers.get("Content-Length", "")
     if announced.isdigit() and int(announced) > max_body and payload is not aiohttp.EMPTY_PAYLOAD:
         raise _too_large(target, max_body, f"{int(announced) / 1e6:.1f} MB")
+    if message.headers.get("Content-Type", "").lower().startswith(_STREAMS):
+        return message, await _stream(payload)
     return message, await _body(payload, target, max_body)
+
+
+async def _stream(payload: StreamReader) -> bytes:
+    """What a stream of events tells until it ends, is long enough or has lasted long enough. Where it was cut off
+    stands a comment (HTML, 9.2.6: a line that begins with a colon); the connection is then not used again."""
+    parts = bytearray()
+    try:
+        async with asyncio.timeout(STREAM_SECONDS):
+            while part := await payload.readany():
+                parts += part
+                if len(parts) >= STREAM_BYTES:
+                    break
+            else:
+                return bytes(parts)
+    except TimeoutError:
+        if not parts:
+            raise
+    return bytes(parts) + b"\n: cut off here\n"
 
 
 async def _body(payload: StreamReader, target: Target, max_body: int) -> bytes:

@@ -133,7 +133,8 @@ class AioTransport:
         try:
             with self._alarms.within(timeout):
                 await self._judge(flight, connector, target)
-                await self._lanes.take(host)
+                if not self._lanes.taken(host):
+                    await self._lanes.take(host)
                 try:
                     return await self._round_trip(outgoing, target, flight)
                 finally:

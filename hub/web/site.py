@@ -1,11 +1,9 @@
-"""The start page, and what every page carries.
+"""What every page carries and loads: headers, templates, static files.
 
-Every page works without JavaScript and loads nothing from elsewhere. Not the console: that is for later.
+Every page works without JavaScript and loads nothing from elsewhere. No page itself.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import aiohttp_jinja2
 import jinja2
@@ -26,17 +24,12 @@ PAGE_HEADERS = {
 """What every page carries: not cached, not framed, nothing foreign loaded, its address told to nobody."""
 
 
-News = Callable[[web.Request], Awaitable[Sequence[Any]]]
-"""What the person at this browser is to be told of: clients that were let in on their account."""
+SCRIPTED = PAGE_HEADERS["Content-Security-Policy"] + "; script-src 'self'"
+"""The policy of a page on which the hub's own scripts may run; without them it must still work."""
 
 
 class Site:
-    """The start page, and what all pages share."""
-
-    def __init__(self, *, public_url: str, signs_in: bool, news: News) -> None:
-        self._public_url = public_url
-        self._news = news
-        self._signs_in = signs_in
+    """What all pages share: their templates and their static files."""
 
     def routes(self, app: web.Application) -> None:
         """Add the routes and the templates to ``app``."""
@@ -47,14 +40,10 @@ class Site:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        app.router.add_get("/", self._start)
+        app.router.add_get("/favicon.ico", _icon)
         app.router.add_static("/static", _HERE / "static")
 
-    def _page(self, request: web.Request, template: str, status: int = 200, **values: Any) -> web.Response:
-        told = {"public_url": self._public_url, "mcp_url": f"{self._public_url}/mcp", **values}
-        page = aiohttp_jinja2.render_template(template, request, told, status=status)
-        page.headers.update(PAGE_HEADERS)
-        return page
 
-    async def _start(self, request: web.Request) -> web.Response:
-        return self._page(request, "start.html", signs_in=self._signs_in, news=await self._news(request))
+async def _icon(request: web.Request) -> web.FileResponse:
+    """The hub's sign, where browsers and MCP clients look for one that no page told them of."""
+    return web.FileResponse(_HERE / "static" / "hub.svg", headers={"Cache-Control": "max-age=86400"})

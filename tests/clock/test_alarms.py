@@ -82,12 +82,12 @@ async def test_an_error_of_the_block_passes_through() -> None:
 
 
 async def test_alarms_ring_in_order_and_those_taken_back_never() -> None:
-    alarms, loop = Alarms(), asyncio.get_running_loop()
+    alarms = Alarms()
     early, late, never = Woken(), Woken(), Woken()
-    alarms.set(loop, 0.3, late)
-    alarms.set(loop, 0.2, never).discard(never)
-    alarms.set(loop, 0.1, early)
-    begun = loop.time()
+    alarms.set(0.3, late)
+    alarms.set(0.2, never).discard(never)
+    alarms.set(0.1, early)
+    begun = alarms.loop.time()
     async with asyncio.timeout(2.0):
         await late.done.wait()
     assert early.at - begun == pytest.approx(0.1, abs=0.1)
@@ -97,14 +97,14 @@ async def test_alarms_ring_in_order_and_those_taken_back_never() -> None:
 
 
 async def test_an_alarm_set_while_others_ring_rings_too() -> None:
-    alarms, loop = Alarms(), asyncio.get_running_loop()
+    alarms = Alarms()
     second = Woken()
 
     class First:
         def wake(self) -> None:
-            alarms.set(loop, 0.05, second)
+            alarms.set(0.05, second)
 
-    alarms.set(loop, 0.05, First())
+    alarms.set(0.05, First())
     async with asyncio.timeout(2.0):
         await second.done.wait()
 

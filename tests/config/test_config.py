@@ -178,7 +178,7 @@ def test_a_key_that_is_no_secret_is_not_read_from_a_file(tmp_path: Path) -> None
         ("network: {allow_private: {ab: ['nas:0']}}", "must be from 1 to 65535"),
         ("network: {allow_private: {ab: ['http://nas:80']}}", "CIDR"),
         ("network: {proxy: 'proxy:3128'}", "network.proxy: found a value that is not shown; allowed: a URL such as"),
-        ("providers: {github: {client_secret: x}}", "line 1: providers.github.client_id is missing."),
+        ("providers: {github: {client_secret: x}}", "set client_id (and client_secret), or credential"),
         ("providers: {github: {client_id: a, secret_expires: soon}}", "a date such as 2027-01-31"),
         ("a: 1\na: 2", "line 2, column 1: the key 'a' stands twice"),
         ("- a", "found ['a']; keys with values such as"),
@@ -225,6 +225,7 @@ def test_no_authentication_is_allowed_on_loopback(tmp_path: Path, host: str) -> 
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "hub.example.org"])  # noqa: S104
+@pytest.mark.proves("GHSA-wvr4-3wq4-gpc5")
 def test_no_authentication_is_refused_elsewhere(tmp_path: Path, host: str) -> None:
     told = refused(tmp_path, f"auth: {{mode: none}}\nlisten: {{host: '{host}'}}")
     assert "line 1: auth.mode: 'none' lets everyone in" in told

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
-import orjson
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -139,13 +138,21 @@ async def test_without_a_token_it_works_on_ones_own_machine(tmp_path: Path, http
         assert (await Wire(http, f"{origin}/mcp", None).initialize()).status == 200
 
 
-def test_the_request_for_the_messages_api_is_json_and_names_the_hub_once() -> None:
-    (block,) = [one for one in PAGE.blocks if one.language == "json"]
-    body = orjson.loads(block.text)
-    (server,) = body["mcp_servers"]
-    assert server["url"].startswith("https://")
-    assert server["url"].endswith("/mcp")
-    assert [tool["mcp_server_name"] for tool in body["tools"]] == [server["name"]]
+async def test_who_signs_in_with_claude_code_is_led_to_the_hubs_own_sign_in(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    (block,) = consoles("Add it to Claude Code", "sign-in")
+    (claude,) = block.commands
+    assert offered(claude) == (f"{ORIGIN}/mcp", None)
+    async with Reader(tmp_path, {}).serving() as origin:
+        refused = await Wire(http, f"{origin}/mcp", None).initialize()
+        challenge = re.search(r'resource_metadata="([^"]+)"', refused.headers["WWW-Authenticate"])
+        assert (refused.status, challenge is not None) == (401, True)
+        assert challenge is not None
+        async with http.get(challenge[1].replace(ORIGIN, origin)) as reply:
+            assert (await reply.json())["authorization_servers"] == [ORIGIN]
+        async with http.get(f"{origin}/.well-known/oauth-authorization-server") as reply:
+            assert (await reply.json())["authorization_endpoint"] == f"{ORIGIN}/authorize"
 
 
 async def test_the_first_connector_works_in_a_running_hub_and_replays_afterwards(

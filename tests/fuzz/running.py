@@ -124,7 +124,7 @@ class _Thread:
         path.write_text(CONFIG)
         hub = await Hub.start(config.load(path, {}))
         app = application(hub)
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         try:
             assert [one.reason for one in hub.registry.catalog.connectors.values() if one.reason] == []
             user = await hub.store.users.add("ada")

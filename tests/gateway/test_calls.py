@@ -113,7 +113,7 @@ async def test_null_for_an_optional_argument_means_it_was_left_out(begin: Begin,
 @pytest.mark.parametrize(
     ("answer", "kind", "words"),
     [
-        ((404, {"message": "no item 7"}), "tool_error", "HTTP 404: no item 7"),
+        ((404, {"message": "no item 7"}), "not_found", "HTTP 404: no item 7"),
         ((500, {"message": "oops"}), "unavailable", "HTTP 500: oops"),
         ((429, {}, {"retry-after": "900"}), "unavailable", "seconds"),
         ((401, {}), "operator_needed", "Only the operator"),
@@ -192,7 +192,7 @@ async def test_reads_are_noted_with_their_outcome(begin: Begin, write: Write, wi
     await call(hub, "app_get_item", id="nope")
     await hub.store.audit.flush()
     entry = (await hub.store.audit.recent(1))[0].call
-    assert (entry.tool, entry.effect, entry.outcome) == ("app_get_item", "read", "tool_error")
+    assert (entry.tool, entry.effect, entry.outcome) == ("app_get_item", "read", "not_found")
 
 
 async def test_without_an_audit_nothing_that_changes_things_is_sent(begin: Begin, write: Write, wire: Any) -> None:

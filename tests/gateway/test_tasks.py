@@ -12,6 +12,7 @@ from hub.app import Hub
 from hub.clock import FixedClock
 from hub.errors import CapabilityMissing, ProtocolError
 from hub.gateway import Gateway, Wants
+from hub.gateway.admission import Admission, Room
 from hub.identity import Caller, local_caller
 from hub.sdk.talk import TASKS
 from hub.store.tasks import LEASE
@@ -287,6 +288,48 @@ async def test_a_user_has_so_many_tasks_and_no_more(hub: Hub) -> None:
     assert tasks is not None
     await tasks.cancel(local_caller(), ids[0])
     assert (await call(hub.gateway, "rest", seconds=0))["resultType"] == "task"
+
+
+async def test_calls_that_become_tasks_at_once_are_no_more_than_a_user_may_have(hub: Hub) -> None:
+    async with another(hub, tasks_per_user=3) as gateway:
+        told = await asyncio.gather(*(call(gateway, "rest") for _ in range(8)))
+        assert sorted(one["resultType"] for one in told) == ["complete"] * 5 + ["task"] * 3
+        assert {one["isError"] for one in told if one["resultType"] == "complete"} == {True}
+
+
+async def test_a_task_lends_its_place_while_it_waits_for_a_person_and_needs_one_to_go_on(hub: Hub) -> None:
+    admission = Admission(Room(calls=1, per_user=1, waiting=0))
+    async with another(hub, admission=admission) as gateway:
+        asking = (await call(gateway, "pester"))["taskId"]
+        await reached(gateway, asking, "input_required")
+        # Its place is another's now, who works, and so keeps it.
+        working = (await call(gateway, "rest"))["taskId"]
+        refused = await call(gateway, "rest")
+        assert refused["_meta"]["hub/error"]["kind"] == "busy"
+        await answer(gateway, asking, who="Ada")
+        async with asyncio.timeout(5):
+            while not admission.waiting:
+                await now(gateway, asking)
+        assert (await now(gateway, asking))["status"] == "working"
+        assert gateway.tasks is not None
+        await gateway.tasks.cancel(local_caller(), working)
+        # It goes on with the place that came free, and asks the next thing.
+        assert set((await reached(gateway, asking, "input_required"))["inputRequests"]) <= {"a", "b"}
+        assert (admission.running, admission.lent, admission.waiting) == (0, 1, 0)
+        await gateway.tasks.cancel(local_caller(), asking)
+        async with asyncio.timeout(5):
+            while admission.lent:
+                await now(gateway, asking)
+        assert admission.running == 0
+
+
+async def test_no_more_places_are_lent_than_there_are(hub: Hub) -> None:
+    admission = Admission(Room(calls=1, waiting=0))
+    async with another(hub, admission=admission) as gateway:
+        for _ in range(2):
+            await reached(gateway, (await call(gateway, "pester"))["taskId"], "input_required")
+        assert (admission.running, admission.lent) == (1, 1)
+        assert (await call(gateway, "rest"))["_meta"]["hub/error"]["kind"] == "busy"
 
 
 async def test_answers_too_large_to_keep_are_refused_and_the_question_stays(hub: Hub) -> None:

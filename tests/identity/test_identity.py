@@ -101,6 +101,7 @@ async def test_a_token_seen_before_asks_nothing_of_the_database(
     assert not [query for query in queries if query.lstrip().startswith("SELECT tokens")]
 
 
+@pytest.mark.proves("personal-tokens")
 async def test_a_revoked_token_is_refused_at_once(store: Store, clock: FixedClock) -> None:
     user = await store.users.add("anna")
     token, secret = await store.tokens.create(user.id, "laptop", ["read"])
@@ -125,7 +126,7 @@ async def test_a_token_revoked_by_another_process_is_refused_within_a_second(
     await refusal_within_a_second(identity, secret, here)
 
 
-async def test_a_user_disabled_by_another_process_is_refused_within_a_second_until_enabled(
+async def test_a_user_disabled_by_another_process_is_refused_within_a_second_and_their_token_for_good(
     another: Opener, clock: FixedClock
 ) -> None:
     here, there = await another(), await another()
@@ -136,9 +137,24 @@ async def test_a_user_disabled_by_another_process_is_refused_within_a_second_unt
     await there.users.disable(user.id)
     await refusal_within_a_second(identity, secret, here)
     await here.users.enable(user.id)
+    assert await identity.authenticate(secret) is None
+    _, fresh = await here.tokens.create(user.id, "laptop", ["read"])
+    assert await identity.authenticate(fresh) is not None
+
+
+async def test_a_token_made_while_its_user_is_disabled_opens_nothing_until_they_are_let_in(
+    store: Store, clock: FixedClock
+) -> None:
+    user = await store.users.add("anna")
+    await store.users.disable(user.id)
+    _, secret = await store.tokens.create(user.id, "laptop", ["read"])
+    identity = Identity(store, clock)
+    assert await identity.authenticate(secret) is None
+    await store.users.enable(user.id)
     assert await identity.authenticate(secret) is not None
 
 
+@pytest.mark.proves("personal-tokens")
 async def test_a_token_works_until_it_expires(store: Store, clock: FixedClock) -> None:
     user = await store.users.add("anna")
     _, secret = await store.tokens.create(user.id, "laptop", ["read"], clock.now() + timedelta(minutes=1))

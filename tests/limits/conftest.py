@@ -133,10 +133,10 @@ def program(tmp_path: Path) -> Start:
     """Starts the program with settings of its own: ``async with program(limits={...}) as hub``."""
 
     @asynccontextmanager
-    async def start(*, files: int | None = None, **settings: Any) -> AsyncIterator[Program]:
+    async def start(*, files: int | None = None, code: str = CONNECTOR, **settings: Any) -> AsyncIterator[Program]:
         connectors = tmp_path / "connectors"
         connectors.mkdir()
-        (connectors / "waits.py").write_text(CONNECTOR)
+        (connectors / "waits.py").write_text(code)
         path = tmp_path / "config.yaml"
         listed = {"shipped": False, "paths": [str(connectors)]}
         path.write_text(yaml.safe_dump({"data_dir": "data", "listen": {"port": 0}, "connectors": listed, **settings}))

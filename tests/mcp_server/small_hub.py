@@ -98,6 +98,7 @@ class SmallGateway:
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     finished: asyncio.Event = field(default_factory=asyncio.Event)
     running: int = 0
+    errand: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         self.tools: list[dict[str, Any]] = [
@@ -192,6 +193,29 @@ async def _deaf(
     return text("at last")
 
 
+async def _afterwords(
+    gateway: SmallGateway, arguments: Mapping[str, Any], talk: Talk, resume: Resume | None
+) -> dict[str, Any]:
+    """Leaves something behind that speaks once the call is answered."""
+
+    async def speak() -> None:
+        await gateway.release.wait()
+        await talk.progress(1, 1, "too late")
+        gateway.finished.set()
+
+    gateway.errand = asyncio.create_task(speak())
+    return text("said")
+
+
+async def _cancels_itself(
+    gateway: SmallGateway, arguments: Mapping[str, Any], talk: Talk, resume: Resume | None
+) -> dict[str, Any]:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    return text("still here")
+
+
 async def _steps(
     gateway: SmallGateway, arguments: Mapping[str, Any], talk: Talk, resume: Resume | None
 ) -> dict[str, Any]:
@@ -283,6 +307,8 @@ TOOLS: dict[str, Run] = {
     "echo": _echo,
     "wait": _wait,
     "deaf": _deaf,
+    "afterwords": _afterwords,
+    "cancels_itself": _cancels_itself,
     "steps": _steps,
     "logs": _logs,
     "flood": _flood,
@@ -310,7 +336,7 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    limits: Limits | None = None, *, cancellation: bool = True, clock: Clock | None = None, **options: Any
+    limits: Limits | None = None, *, cancellation: bool = False, clock: Clock | None = None, **options: Any
 ) -> AsyncIterator[Served]:
     """The endpoint on loopback, on a free port."""
     gateway = SmallGateway()

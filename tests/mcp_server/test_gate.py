@@ -27,6 +27,7 @@ async def test_a_loopback_host_or_the_public_one_is_let_in(wire: Wire, host: str
 @pytest.mark.parametrize(
     "host", ["evil.example.com", "localhost.evil.com", "127.0.0.1.evil.com", "user@localhost", "localhost:x", ""]
 )
+@pytest.mark.proves("CVE-2025-64443")
 async def test_any_other_host_is_misdirected_when_the_hub_listens_on_loopback(wire: Wire, host: str) -> None:
     assert (await wire.legacy("ping", Host=host)).status in (400, 421)
 
@@ -53,6 +54,7 @@ async def test_a_known_origin_is_let_in_and_told_so(wire: Wire, origin: str) -> 
 @pytest.mark.parametrize(
     "origin", ["https://evil.example.com", "null", "http://localhost.evil.com", "file://localhost", "http://[", "x"]
 )
+@pytest.mark.proves("CVE-2025-64443", "CVE-2025-49596")
 async def test_a_foreign_origin_is_forbidden_before_its_token_is_looked_at(wire: Wire, origin: str) -> None:
     assert (await wire.legacy("ping", Origin=origin)).status == 403
     assert (await Wire(wire.http, wire.url, None).legacy("ping", Origin=origin)).status == 403
@@ -73,6 +75,7 @@ async def test_a_browser_may_ask_beforehand_without_a_token(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+@pytest.mark.proves("header-only", "challenge", "CVE-2025-64443")
 async def test_without_a_token_every_method_is_answered_401_with_the_way_to_get_one(wire: Wire, method: str) -> None:
     async with wire.http.request(method, wire.url, data=b"not even json") as response:
         assert response.status == 401

@@ -108,9 +108,8 @@ async def test_an_answer_that_came_meanwhile_is_kept_and_given_again(hub: Served
         assert await all_of(parsed(response)) == []
 
 
-@pytest.mark.parametrize("cancellation", [True, False])
-async def test_a_question_missed_with_a_lost_connection_is_asked_again_and_can_be_answered(cancellation: bool) -> None:
-    async with serving(Limits(poll=0.02), cancellation=cancellation) as served:
+async def test_a_question_missed_with_a_lost_connection_is_asked_again_and_can_be_answered() -> None:
+    async with serving(Limits(poll=0.02)) as served:
         session = await served.wire.session()
         headers = {"MCP_Protocol_Version": "2025-11-25", "Mcp_Session_Id": session}
         async with served.wire.send(request("tools/call", {"name": "ask"}, "c"), **headers) as response:

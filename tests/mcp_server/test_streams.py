@@ -62,9 +62,8 @@ async def test_a_modern_client_that_leaves_cancels_its_call(streaming: bool, can
         assert served.gateway.running == 0
 
 
-@pytest.mark.parametrize("cancellation", [True, False])
-async def test_a_legacy_client_that_leaves_does_not_cancel_its_call(cancellation: bool) -> None:
-    async with serving(FAST, cancellation=cancellation) as served:
+async def test_a_legacy_client_that_leaves_does_not_cancel_its_call() -> None:
+    async with serving(FAST) as served:
         async with served.wire.send(request("tools/call", {"name": "wait"})) as response:
             await comment(response)
             response.close()
@@ -237,3 +236,40 @@ async def test_a_connection_is_used_again_after_a_stream(hub: Served) -> None:
         for known in range(5):
             assert (await wire.call("steps", known=known, progressToken=1)).result["content"]
             assert (await wire.call("echo", known=known)).status == 200
+
+
+async def test_what_a_tool_says_after_its_answer_is_not_sent_into_the_next_one(hub: Served) -> None:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as http:
+        wire = Wire(http, hub.wire.url)
+        assert (await wire.call("afterwords", progressToken=1)).result["content"][0]["text"] == "said"
+        hub.gateway.release.set()
+        await asyncio.wait_for(hub.gateway.finished.wait(), 5)
+        answer = await wire.call("echo", {"n": 2}, known=2)
+        assert (answer.message["id"], answer.is_stream) == (2, False)
+
+
+async def test_a_tool_that_cancels_its_task_and_returns_is_answered_and_harms_no_other(hub: Served) -> None:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as http:
+        wire = Wire(http, hub.wire.url)
+        for known in range(3):
+            answer = await wire.call("cancels_itself", known=known)
+            assert answer.result["content"][0]["text"] == "still here"
+
+
+async def test_the_connection_of_a_call_that_does_not_end_is_closed_after_its_answer() -> None:
+    async with serving(Limits(deadline=0.1, unwind=0.1)) as served:
+        async with _call(served.wire, "deaf") as response:
+            assert response.headers["Connection"] == "close"
+            assert (await told(response)).result["isError"] is True
+        served.gateway.release.set()
+        await asyncio.wait_for(served.gateway.finished.wait(), 5)
+
+
+async def test_the_stream_of_a_call_that_can_be_come_back_to_is_the_last_on_its_connection() -> None:
+    async with serving(FAST) as served:
+        session = await served.wire.session()
+        body = request("tools/call", {"name": "wait"})
+        async with served.wire.send(body, Mcp_Session_Id=session) as response:
+            assert response.headers["Connection"] == "close"
+            served.gateway.release.set()
+            assert (await told(response)).result["content"][0]["text"] == "released"

@@ -61,7 +61,7 @@ async def wire(tmp_path: Path) -> AsyncIterator[Wire]:
         f"data_dir: data\nauth: {{mode: none}}\nconnectors: {{shipped: false, paths: ['{tmp_path}']}}\n", "utf-8"
     )
     hub = await Hub.start(config.load(path, {}))
-    runner = web.AppRunner(application(hub), handler_cancellation=True, shutdown_timeout=1)
+    runner = web.AppRunner(application(hub), shutdown_timeout=1)
     try:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -3,23 +3,26 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from hub.mcp_server.whole import WholeResponse
+from hub.mcp_server.whole import DIRECT, WholeResponse, missing
 
 BODY = b'{"jsonrpc":"2.0","id":1,"result":{}}'
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[TestServer]:
+@pytest.fixture(params=["one write", "as aiohttp does"])
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[TestServer]:
+    direct = request.param == "one write"
+
     async def answer(request: web.Request) -> web.StreamResponse:
         await request.read()
         if request.path == "/large":
-            return WholeResponse(200, b"x" * 3_000_000, {})
+            return WholeResponse(200, b"x" * 3_000_000, {}, direct=direct)
         headers = {"X-Mine": request.query["header"]} if "header" in request.query else {}
-        response = WholeResponse(400 if request.path == "/wrong" else 200, BODY, headers)
+        response = WholeResponse(400 if request.path == "/wrong" else 200, BODY, headers, direct=direct)
         if request.path == "/last":
             response.force_close()
         return response
@@ -94,3 +97,13 @@ async def test_a_header_that_would_begin_another_is_never_sent(server: TestServe
 async def test_a_large_answer_arrives_whole_at_a_slow_reader(server: TestServer) -> None:
     ((_, body),) = await exchange(server, b"POST /large HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
     assert body == b"x" * 3_000_000
+
+
+def test_aiohttp_is_inside_what_the_one_write_leans_on() -> None:
+    changed = f"aiohttp {aiohttp.__version__} has changed inside: look at hub/mcp_server/whole.py before upgrading"
+    assert missing() == [], changed
+    assert DIRECT, changed
+
+
+def test_what_a_newer_aiohttp_no_longer_has_is_named() -> None:
+    assert missing([(web.StreamResponse, ("prepare", "_gone"))]) == ["StreamResponse._gone"]

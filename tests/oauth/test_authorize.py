@@ -32,6 +32,7 @@ EVIL = "https://evil.example/callback"
         {"client_id": "x" * 5000},
     ],
 )
+@pytest.mark.proves("no-open-redirect", "redirect-exact", "CVE-2025-4143")
 async def test_a_wrong_client_or_address_is_told_on_a_page_and_leads_nowhere(
     scene: Scene, changed: dict[str, str | None]
 ) -> None:
@@ -42,6 +43,7 @@ async def test_a_wrong_client_or_address_is_told_on_a_page_and_leads_nowhere(
 
 
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri"])
+@pytest.mark.proves("no-open-redirect")
 async def test_who_asks_and_where_to_answer_may_stand_there_once_only(scene: Scene, name: str) -> None:
     ada, pkce = await scene.person(), Pkce()
     params = [*scene.query(pkce).items(), (name, {"client_id": CLAUDE, "redirect_uri": EVIL}[name])]
@@ -75,6 +77,7 @@ async def test_who_asks_and_where_to_answer_may_stand_there_once_only(scene: Sce
         ({"request_uri": EVIL}, "request_uri_not_supported"),
     ],
 )
+@pytest.mark.proves("pkce", "issuer-named", "resource-indicator", "CVE-2025-4143", "CVE-2025-69196")
 async def test_what_else_is_wrong_is_told_to_the_client_with_state_and_issuer(
     scene: Scene, changed: dict[str, str | None], error: str
 ) -> None:
@@ -83,6 +86,22 @@ async def test_what_else_is_wrong_is_told_to_the_client_with_state_and_issuer(
     assert sent.location.startswith(f"{CALLBACK}?")
     assert (sent.told["error"], sent.told["state"], sent.told["iss"]) == (error, "a state & more", ISSUER)
     assert "code" not in sent.told
+
+
+@pytest.mark.proves("no-open-redirect", "trusted-redirects")
+async def test_a_wrong_request_of_a_host_nobody_allowed_leads_nowhere(scene: Scene) -> None:
+    client = (await scene.register(redirect_uris=[EVIL])).json["client_id"]
+    asked = {"client_id": client, "redirect_uri": EVIL}
+    for state in (None, "pending", "denied"):
+        if state is not None:
+            await scene.hub.store.clients.decide("evil.example", "denied" if state == "denied" else "pending")
+        for wrong in ({"code_challenge": None}, {"scope": "admin"}, {"response_type": "token"}):
+            page = await scene.ask(await scene.person(), Pkce(), **asked, **wrong)
+            assert page.status == 400
+            assert "Location" not in page.headers
+    await scene.hub.store.clients.decide("evil.example", "allowed")
+    sent = await scene.ask(await scene.person(), Pkce(), **asked, scope="admin")
+    assert sent.told["error"] == "invalid_scope"
 
 
 async def test_a_parameter_sent_twice_is_an_error_of_the_client(scene: Scene) -> None:
@@ -99,10 +118,12 @@ async def test_two_resources_are_refused_and_the_same_twice_is_not(scene: Scene)
 
 
 @pytest.mark.parametrize("spelled", ["HTTPS://HUB.EXAMPLE/mcp", f"{ISSUER}/mcp/", f"{ISSUER}:443/mcp"])
+@pytest.mark.proves("resource-indicator")
 async def test_the_resource_may_be_spelled_as_urls_may_be(scene: Scene, spelled: str) -> None:
     assert (await scene.ask(await scene.person(), Pkce(), resource=spelled)).status == 200
 
 
+@pytest.mark.proves("registration-scope")
 async def test_scopes_beyond_the_one_are_ignored_where_the_one_is_among_them(scene: Scene) -> None:
     ada, pkce = await scene.person(), Pkce()
     code = await scene.code(ada, pkce, scope="openid hub offline_access")
@@ -120,6 +141,7 @@ async def test_nobody_signed_in_is_led_to_sign_in_and_back(scene: Scene) -> None
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+@pytest.mark.proves("redirect-exact")
 async def test_a_program_on_the_persons_machine_may_use_any_port_there(scene: Scene, host: str) -> None:
     ada, pkce = await scene.person(), Pkce()
     page = await scene.ask(ada, pkce, client_id=CLAUDE_CODE, redirect_uri=f"http://{host}:53817/callback")
@@ -138,11 +160,13 @@ async def test_a_program_on_the_persons_machine_may_use_any_port_there(scene: Sc
         "http://[::1]:53817/callback",
     ],
 )
+@pytest.mark.proves("redirect-exact")
 async def test_on_the_persons_machine_everything_but_the_port_must_be_registered(scene: Scene, uri: str) -> None:
     page = await scene.ask(await scene.person(), Pkce(), client_id=CLAUDE_CODE, redirect_uri=uri)
     assert page.status == 400
 
 
+@pytest.mark.proves("self-asserted-names")
 async def test_what_a_client_sends_is_shown_as_text_never_as_markup(scene: Scene) -> None:
     made = await scene.register(client_name="<script>alert(1)</script>\u202e")
     page = await scene.ask(await scene.person(), Pkce(), client_id=made.json["client_id"])

@@ -2,10 +2,12 @@
 
 import asyncio
 import base64
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
+import orjson
 import pytest
 
 from hub import config
@@ -37,6 +39,7 @@ def basic(id: str, secret: str) -> dict[str, str]:
 # -- metadata documents --------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("client-kinds", "document-fetched", "host-shown")
 async def test_a_client_is_known_by_its_document_which_is_fetched_once(scene: Scene) -> None:
     scene.papers.put(DOCUMENT, document())
     ada = await scene.person()
@@ -51,6 +54,7 @@ async def test_a_client_is_known_by_its_document_which_is_fetched_once(scene: Sc
 @pytest.mark.parametrize(
     ("told", "fetched_again_after"), [("max-age=600", 600), ("max-age=1", 300), ("no-store", 300), ("", 3600)]
 )
+@pytest.mark.proves("document-fetched")
 async def test_a_document_is_kept_as_long_as_it_says_within_bounds(
     scene: Scene, told: str, fetched_again_after: float
 ) -> None:
@@ -70,6 +74,9 @@ async def test_a_document_is_kept_as_long_as_it_says_within_bounds(
     [
         document(client_id="https://outside.example/other.json"),
         document(client_id=DOCUMENT + "/"),
+        document(client_name=None),
+        document(client_name=""),
+        document(client_id=None),
         document(redirect_uris=None),
         document(redirect_uris=[]),
         document(redirect_uris="https://claude.ai/"),
@@ -84,6 +91,7 @@ async def test_a_document_is_kept_as_long_as_it_says_within_bounds(
         b"x" * 20_000,
     ],
 )
+@pytest.mark.proves("document-id", "document-fields", "document-guarded")
 async def test_a_document_that_is_wrong_makes_no_client(scene: Scene, wrong: Any) -> None:
     scene.papers.put(DOCUMENT, wrong)
     page = await scene.ask(await scene.person(), Pkce(), client_id=DOCUMENT)
@@ -91,6 +99,7 @@ async def test_a_document_that_is_wrong_makes_no_client(scene: Scene, wrong: Any
     assert "Location" not in page.headers
 
 
+@pytest.mark.proves("document-guarded")
 async def test_a_document_behind_a_redirect_an_error_or_another_type_makes_no_client(scene: Scene) -> None:
     ada = await scene.person()
     for number, how in enumerate(
@@ -101,6 +110,7 @@ async def test_a_document_behind_a_redirect_an_error_or_another_type_makes_no_cl
         assert (await scene.ask(ada, Pkce(), client_id=url)).status == 400
 
 
+@pytest.mark.proves("document-guarded")
 async def test_a_failure_is_kept_for_a_minute_and_one_host_is_not_asked_without_end(scene: Scene) -> None:
     ada = await scene.person()
     for _ in range(5):
@@ -112,6 +122,7 @@ async def test_a_failure_is_kept_for_a_minute_and_one_host_is_not_asked_without_
 
 
 @pytest.mark.parametrize("id", ["https://outside.example", "https://u:p@outside.example/c", "https://x.example/a/../c"])
+@pytest.mark.proves("document-id")
 async def test_a_client_id_that_is_no_place_of_a_document_is_not_fetched(scene: Scene, id: str) -> None:
     assert (await scene.ask(await scene.person(), Pkce(), client_id=id)).status == 400
     assert scene.papers.asked == []
@@ -132,6 +143,40 @@ async def test_claudes_own_clients_are_known_where_their_documents_cannot_be_fet
     assert (await scene.ask(await scene.person(), Pkce(), client_id=id, redirect_uri=uri)).status == 200
 
 
+@pytest.mark.parametrize(("id", "uri"), [(CLAUDE, CALLBACK), (CLAUDE_CODE, "http://localhost:3118/callback")])
+async def test_without_a_network_claudes_own_clients_go_from_nothing_to_a_tool_call(
+    scene: Scene, id: str, uri: str
+) -> None:
+    token = (await scene.connect(await scene.person(), client_id=id, redirect_uri=uri))["access_token"]
+    assert scene.papers.asked == [id]
+    answer = await scene.rpc(token, "tools/call", {"name": "notes_get_note", "arguments": {}})
+    assert "notes read" in answer.text
+
+
+def test_the_copies_are_claudes_documents_as_they_were_published() -> None:
+    common = {"client_uri": "https://claude.ai", "response_types": ["code"], "token_endpoint_auth_method": "none"}
+    grants = ["authorization_code", "refresh_token"]
+    published = {
+        "claude.json": {
+            "client_id": CLAUDE,
+            "client_name": "Claude",
+            # The second is not in the document; Anthropic's documentation asks to allow it, too.
+            "redirect_uris": [CALLBACK, "https://claude.com/api/mcp/auth_callback"],
+            "grant_types": [*grants, "urn:ietf:params:oauth:grant-type:jwt-bearer"],
+        },
+        "claude-code.json": {
+            "client_id": CLAUDE_CODE,
+            "client_name": "Claude Code",
+            "redirect_uris": ["http://localhost/callback", "http://127.0.0.1/callback"],
+            "grant_types": grants,
+        },
+    }
+    for name, document in published.items():
+        kept = orjson.loads((files("hub.identity.oauth") / "pinned" / name).read_bytes())
+        assert kept == common | document
+
+
+@pytest.mark.proves("document-redirects")
 async def test_a_fetched_document_counts_more_than_the_copy(scene: Scene) -> None:
     moved = "https://claude.ai/moved"
     scene.papers.put(CLAUDE, document(client_id=CLAUDE, redirect_uris=[moved]))
@@ -154,6 +199,7 @@ async def test_a_client_known_by_document_has_no_secret(scene: Scene) -> None:
 # -- registration --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("registration", "client-kinds")
 async def test_a_registration_is_answered_as_the_rfc_says(scene: Scene) -> None:
     made = await scene.register(scope="hub", application_type="web", unknown=1, grant_types=["authorization_code"])
     assert made.status == 201
@@ -188,6 +234,7 @@ async def test_a_registration_is_answered_as_the_rfc_says(scene: Scene) -> None:
         ({"client_name": 5}, "invalid_client_metadata"),
     ],
 )
+@pytest.mark.proves("registration-refused", "redirect-exact")
 async def test_a_registration_that_cannot_be_is_refused(scene: Scene, changed: dict[str, Any], error: str) -> None:
     refused = await scene.register(**changed)
     assert (refused.status, refused.json["error"]) == (400, error)
@@ -200,6 +247,7 @@ async def test_bodies_that_are_no_registration_are_refused(scene: Scene) -> None
     assert (await scene.send("POST", "/register", data={"redirect_uris": CALLBACK})).status == 415
 
 
+@pytest.mark.proves("registration-limits")
 async def test_registrations_are_limited_by_address_and_may_go_on_later(scene: Scene) -> None:
     made = [await scene.register() for _ in range(61)]
     assert [answer.status for answer in made] == [201] * 60 + [429]
@@ -208,6 +256,7 @@ async def test_registrations_are_limited_by_address_and_may_go_on_later(scene: S
     assert (await scene.register()).status == 201
 
 
+@pytest.mark.proves("registration-limits", "error-codes")
 async def test_a_registration_nobody_agreed_to_goes_after_a_day_and_its_client_is_told(scene: Scene) -> None:
     ada = await scene.person()
     used = (await scene.register()).json["client_id"]
@@ -225,6 +274,7 @@ async def test_a_registration_nobody_agreed_to_goes_after_a_day_and_its_client_i
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+@pytest.mark.proves("client-authentication", "error-codes")
 async def test_a_client_authenticates_as_it_registered_and_in_no_other_way(scene: Scene, method: str) -> None:
     made = (await scene.register(token_endpoint_auth_method=method)).json
     id, secret = made["client_id"], made["client_secret"]
@@ -259,6 +309,7 @@ async def test_a_public_client_needs_no_secret_and_an_empty_one_is_none(scene: S
     assert (await scene.refresh(tokens["refresh_token"], client_secret="")).status == 200
 
 
+@pytest.mark.proves("client-authentication")
 async def test_guessing_a_secret_is_stopped_after_twenty_tries(scene: Scene) -> None:
     for _ in range(20):
         assert (await scene.token(basic("our-bot", "guess"), grant_type="refresh_token")).status == 401
@@ -269,6 +320,7 @@ async def test_guessing_a_secret_is_stopped_after_twenty_tries(scene: Scene) -> 
 
 
 @pytest.mark.parametrize("how", ["basic", "post"])
+@pytest.mark.proves("client-kinds")
 async def test_a_client_of_the_configuration_is_known_with_its_address_and_secret(scene: Scene, how: str) -> None:
     ada, pkce = await scene.person(), Pkce()
     there = "https://bot.example/callback"
@@ -290,6 +342,7 @@ async def test_a_public_client_of_the_configuration_may_be_on_the_persons_machin
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "localhost", "[::1]", "10.0.0.1", "169.254.169.254", "[::ffff:127.0.0.1]"]
 )
+@pytest.mark.proves("document-guarded", "contextforge")
 async def test_no_document_is_fetched_from_inside_the_network_whatever_connectors_may_reach(
     tmp_path: Path, host: str
 ) -> None:

@@ -1,8 +1,11 @@
 """From nothing to a tool call: what Claude does when a person adds the hub's URL."""
 
+import pytest
+
 from tests.oauth.scene import CALLBACK, CLAUDE, ISSUER, RESOURCE, Pkce, Scene
 
 
+@pytest.mark.proves("client-kinds", "challenge")
 async def test_a_person_adds_the_hub_and_claude_calls_a_tool(scene: Scene) -> None:
     refused = await scene.rpc("", "tools/list")
     assert refused.status == 401
@@ -16,6 +19,7 @@ async def test_a_person_adds_the_hub_and_claude_calls_a_tool(scene: Scene) -> No
     assert called.json["result"]["content"][0]["text"] == "notes written"
 
 
+@pytest.mark.proves("host-shown", "consent-page")
 async def test_the_page_names_the_client_and_above_all_the_host(scene: Scene) -> None:
     page = await scene.ask(await scene.person(), Pkce())
     assert page.status == 200
@@ -24,6 +28,7 @@ async def test_the_page_names_the_client_and_above_all_the_host(scene: Scene) ->
     assert "ada" in page.text
 
 
+@pytest.mark.proves("answer-form", "issuer-named", "token-answer")
 async def test_the_answer_carries_code_state_and_issuer_once_by_a_303(scene: Scene) -> None:
     ada, pkce = await scene.person(), Pkce()
     sent = await scene.press(ada, await scene.ask(ada, pkce))
@@ -36,6 +41,7 @@ async def test_the_answer_carries_code_state_and_issuer_once_by_a_303(scene: Sce
     assert made.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.proves("resource-indicator", "registration-scope")
 async def test_without_resource_and_scope_the_hub_itself_is_meant(scene: Scene) -> None:
     ada, pkce = await scene.person(), Pkce()
     code = await scene.code(ada, pkce, resource=None, scope=None, state=None)

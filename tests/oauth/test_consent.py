@@ -10,16 +10,28 @@ OUTSIDE = "https://outside.example/cb"
 DOCUMENT = "https://outside.example/client.json"
 
 
-async def test_the_page_cannot_be_framed_and_its_form_leads_here_and_to_the_client_only(scene: Scene) -> None:
+@pytest.mark.proves("consent-unframed")
+async def test_the_page_cannot_be_framed_and_its_form_leads_here_and_on_by_https_only(scene: Scene) -> None:
     page = await scene.ask(await scene.person(), Pkce())
     policy = page.headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in policy
-    assert "form-action 'self' https://claude.ai;" in policy
+    assert "form-action 'self' https:;" in policy
     assert page.headers["X-Frame-Options"] == "DENY"
     assert page.headers["Cache-Control"] == "no-store"
     assert page.headers["Referrer-Policy"] == "no-referrer"
 
 
+@pytest.mark.proves("consent-page")
+async def test_the_page_shows_the_whole_address_that_gets_the_access(scene: Scene) -> None:
+    page = await scene.ask(await scene.person(), Pkce())
+    assert f"<code>{CALLBACK}</code>" in page.text
+    local = {"client_id": CLAUDE_CODE, "redirect_uri": "http://localhost:3118/callback"}
+    assert (
+        "<code>http://localhost:3118/callback</code>" in (await scene.ask(await scene.person(), Pkce(), **local)).text
+    )
+
+
+@pytest.mark.proves("own-consent")
 async def test_opening_the_page_alone_gives_nothing(scene: Scene) -> None:
     ada = await scene.person()
     await scene.ask(ada, Pkce())
@@ -28,6 +40,7 @@ async def test_opening_the_page_alone_gives_nothing(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("changed", [{"csrf": ""}, {"csrf": "0" * 64}])
+@pytest.mark.proves("consent-csrf")
 async def test_a_form_without_the_right_token_is_refused(scene: Scene, changed: dict[str, str]) -> None:
     ada = await scene.person()
     refused = await scene.press(ada, await scene.ask(ada, Pkce()), **changed)
@@ -35,6 +48,7 @@ async def test_a_form_without_the_right_token_is_refused(scene: Scene, changed: 
     assert "Location" not in refused.headers
 
 
+@pytest.mark.proves("consent-csrf")
 async def test_a_form_sent_from_another_site_is_refused(scene: Scene) -> None:
     ada = await scene.person()
     form = fields((await scene.ask(ada, Pkce())).text) | {"answer": "allow"}
@@ -43,6 +57,7 @@ async def test_a_form_sent_from_another_site_is_refused(scene: Scene) -> None:
         assert refused.status == 403
 
 
+@pytest.mark.proves("consent-csrf")
 async def test_another_persons_page_cannot_be_answered(scene: Scene) -> None:
     ada, bob = await scene.person("ada"), await scene.person("bob")
     page = await scene.ask(ada, Pkce())
@@ -51,6 +66,7 @@ async def test_another_persons_page_cannot_be_answered(scene: Scene) -> None:
     assert "Location" not in refused.headers
 
 
+@pytest.mark.proves("consent-csrf", "CVE-2026-27124")
 async def test_the_same_person_cannot_answer_from_another_session(scene: Scene) -> None:
     page = await scene.ask(await scene.person(), Pkce())
     elsewhere = await scene.person()
@@ -90,6 +106,15 @@ async def test_a_no_is_told_to_the_client_and_gives_nothing(scene: Scene) -> Non
     assert "code" not in sent.told
 
 
+@pytest.mark.parametrize("answer", ["", "Allow", "yes", "allow "])
+@pytest.mark.proves("own-consent")
+async def test_what_is_no_yes_is_a_no(scene: Scene, answer: str) -> None:
+    ada = await scene.person()
+    sent = await scene.press(ada, await scene.ask(ada, Pkce()), answer=answer)
+    assert sent.told["error"] == "access_denied"
+    assert await scene.hub.store.codes.remembered(ada.user.id, CLAUDE, "claude.ai", f"{ISSUER}/mcp") is None
+
+
 @pytest.mark.parametrize("choice", ["", "all", "profile:nobody", "profile:"])
 async def test_a_choice_that_was_not_offered_is_refused(scene: Scene, choice: str) -> None:
     ada = await scene.person()
@@ -103,6 +128,7 @@ async def test_a_choice_that_was_not_offered_is_refused(scene: Scene, choice: st
     ("choice", "may"),
     [("read", {"get"}), ("write", {"get", "set"}), ("everything", {"get", "set", "drop"})],
 )
+@pytest.mark.proves("consent-page", "scope-minimal")
 async def test_a_choice_bounds_what_the_client_is_shown_and_may_call(scene: Scene, choice: str, may: set[str]) -> None:
     token = (await scene.connect(await scene.person(), choice))["access_token"]
     shown = {name.split("_")[1] for name in await scene.tools(token)}
@@ -118,6 +144,24 @@ async def test_a_refused_call_says_which_choice_would_allow_it_and_how_to_change
     assert "limited to read" in answer.text
     assert "“Everything”" in answer.text
     assert "connect it again" in answer.text
+
+
+async def test_who_does_what_a_refused_call_says_may_make_it(scene: Scene) -> None:
+    """Connecting again alone does not do: the choice is remembered until its access is ended."""
+    ada = await scene.person()
+    token = (await scene.connect(ada, "read"))["access_token"]
+    dropping = {"name": "notes_drop_note", "arguments": {}}
+    refused = await scene.rpc(token, "tools/call", dropping)
+    assert "/account/grants" in refused.text
+    assert (await scene.ask(ada, Pkce())).status == 303
+    (grant,) = await scene.hub.store.grants.list(ada.user.id)
+    await scene.send("POST", f"/account/grants/{grant.id}/revoke", headers=ada.cookie, data={"csrf": ada.csrf})
+    pkce = Pkce()
+    page = await scene.ask(ada, pkce)
+    assert page.status == 200
+    code = (await scene.press(ada, page, choice="everything")).told["code"]
+    wider = (await scene.redeem(code, pkce)).json["access_token"]
+    assert "notes dropped" in (await scene.rpc(wider, "tools/call", dropping)).text
 
 
 async def test_a_refresh_keeps_the_choice(scene: Scene) -> None:
@@ -136,6 +180,7 @@ async def test_an_admins_client_is_no_admin(scene: Scene) -> None:
 # -- loopback and hosts that are not known -------------------------------------------------------------------
 
 
+@pytest.mark.proves("loopback-warned", "consent-not-remembered")
 async def test_a_program_on_this_machine_is_warned_of_and_asked_for_every_time(scene: Scene) -> None:
     ada = await scene.person()
     there = {"client_id": CLAUDE_CODE, "redirect_uri": "http://localhost:3118/callback"}
@@ -143,11 +188,12 @@ async def test_a_program_on_this_machine_is_warned_of_and_asked_for_every_time(s
         page = await scene.ask(ada, Pkce(), **there)
         assert page.status == 200
         assert 'id="loopback-warning"' in page.text
-        assert "http://localhost:3118" in page.headers["Content-Security-Policy"]
+        assert "form-action 'self' https: http:;" in page.headers["Content-Security-Policy"]
         assert (await scene.press(ada, page)).status == 303
     assert 'id="loopback-warning"' not in (await scene.ask(ada, Pkce())).text
 
 
+@pytest.mark.proves("trusted-redirects", "host-shown")
 async def test_a_host_nobody_knows_waits_for_an_admins_yes(scene: Scene) -> None:
     ada, pkce = await scene.person(), Pkce()
     client = (await scene.register(redirect_uris=[OUTSIDE], client_name="Claude")).json["client_id"]
@@ -184,6 +230,7 @@ async def test_nobody_is_sent_to_an_unknown_host_even_for_an_error(scene: Scene)
         assert "Location" not in page.headers
 
 
+@pytest.mark.proves("trusted-redirects")
 async def test_a_refused_host_stays_refused_and_a_page_opened_before_gives_nothing(scene: Scene) -> None:
     ada = await scene.person()
     client = (await scene.register(redirect_uris=[OUTSIDE])).json["client_id"]
@@ -234,6 +281,7 @@ async def test_after_the_sign_in_form_a_page_leads_on(scene: Scene) -> None:
         {"prompt": "consent"},
     ],
 )
+@pytest.mark.proves("consent-registry")
 async def test_another_client_host_resource_or_wish_is_asked_for_anew(scene: Scene, changed: dict[str, str]) -> None:
     ada = await scene.person()
     await scene.connect(ada)
@@ -241,11 +289,21 @@ async def test_another_client_host_resource_or_wish_is_asked_for_anew(scene: Sce
     assert (await scene.ask(ada, Pkce(), **changed)).status == 200
 
 
+@pytest.mark.proves("consent-registry")
+async def test_what_was_allowed_at_a_profiles_door_is_asked_anew_for_the_whole_hub(scene: Scene) -> None:
+    ada, door = await scene.person(), f"{ISSUER}/mcp/notes_only"
+    await scene.connect(ada, "everything", resource=door)
+    assert (await scene.ask(ada, Pkce(), resource=door)).status == 303
+    assert (await scene.ask(ada, Pkce())).status == 200
+
+
+@pytest.mark.proves("consent-registry", "gravitee-token-cache")
 async def test_another_person_is_asked_anew(scene: Scene) -> None:
     await scene.connect(await scene.person("ada"))
     assert (await scene.ask(await scene.person("bob"), Pkce())).status == 200
 
 
+@pytest.mark.proves("consent-not-remembered")
 async def test_a_client_that_registered_itself_at_a_host_not_listed_is_never_remembered(scene: Scene) -> None:
     ada = await scene.person()
     await scene.hub.store.clients.decide("outside.example", "allowed")
@@ -258,6 +316,7 @@ async def test_a_client_that_registered_itself_at_a_host_not_listed_is_never_rem
     assert (await scene.ask(ada, Pkce(), client_id=listed)).status == 303
 
 
+@pytest.mark.proves("consent-registry", "self-asserted-names")
 async def test_what_was_allowed_one_client_is_not_allowed_another_of_the_same_name(scene: Scene) -> None:
     ada = await scene.person()
     first = (await scene.register()).json["client_id"]

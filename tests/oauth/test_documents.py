@@ -7,6 +7,7 @@ from tests.oauth.scene import ISSUER, RESOURCE, Scene
 
 
 @pytest.mark.parametrize("path", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"])
+@pytest.mark.proves("server-document", "server-places", "server-fields", "metadata-documents-offered")
 async def test_the_authorization_servers_document_says_all_that_clients_need(scene: Scene, path: str) -> None:
     answer = await scene.send("GET", path)
     assert answer.status == 200
@@ -30,6 +31,7 @@ async def test_the_authorization_servers_document_says_all_that_clients_need(sce
 
 
 @pytest.mark.parametrize("path", ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"])
+@pytest.mark.proves("resource-document", "resource-places", "no-offline-scope", "scope-minimal")
 async def test_the_resources_document_names_the_hub_as_its_server_and_one_scope(scene: Scene, path: str) -> None:
     told = (await scene.send("GET", path)).json
     assert told["resource"] == RESOURCE
@@ -38,6 +40,7 @@ async def test_the_resources_document_names_the_hub_as_its_server_and_one_scope(
     assert told["bearer_methods_supported"] == ["header"]
 
 
+@pytest.mark.proves("challenge", "challenge-scope", "no-offline-scope", "token-first")
 async def test_the_challenge_leads_to_the_document_with_the_same_scope(scene: Scene) -> None:
     metadata = f'Bearer resource_metadata="{ISSUER}/.well-known/oauth-protected-resource/mcp", scope="hub"'
     without = await scene.send("POST", "/mcp", json={})
@@ -59,6 +62,7 @@ async def test_the_challenge_leads_to_the_document_with_the_same_scope(scene: Sc
         "/.well-known/oauth-protected-resource/mcp/notes_only",
     ],
 )
+@pytest.mark.proves("cors")
 async def test_web_pages_of_any_origin_may_ask_and_read(scene: Scene, path: str) -> None:
     asked = {"Origin": "https://inspector.example", "Access-Control-Request-Method": "POST"}
     preflight = await scene.send("OPTIONS", path, headers=asked)
@@ -70,6 +74,7 @@ async def test_web_pages_of_any_origin_may_ask_and_read(scene: Scene, path: str)
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
+@pytest.mark.proves("cors")
 async def test_a_web_page_elsewhere_may_not_read_the_consent_page(scene: Scene) -> None:
     answer = await scene.send("GET", "/authorize", headers={"Origin": "https://evil.example"})
     assert "Access-Control-Allow-Origin" not in answer.headers
@@ -84,11 +89,13 @@ async def test_a_hub_that_asks_for_no_token_names_no_server(another: Opener) -> 
         assert (await scene.send("GET", path)).status == 404
 
 
+@pytest.mark.proves("header-only")
 async def test_a_token_in_the_query_opens_nothing(scene: Scene) -> None:
     token = (await scene.connect(await scene.person()))["access_token"]
     assert (await scene.send("POST", f"/mcp?access_token={token}", json={})).status == 401
 
 
+@pytest.mark.proves("CVE-2026-48710")
 async def test_urls_are_those_of_public_url_whatever_the_request_says(scene: Scene) -> None:
     told = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http", "Host": "evil.example"}
     assert (await scene.send("GET", "/.well-known/oauth-authorization-server", headers=told)).json["issuer"] == ISSUER

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.oauth.scene import CLAUDE_CODE, Person, Pkce, Scene, until_refused
 
 
@@ -17,6 +19,7 @@ async def post(scene: Scene, person: Person, path: str, **form: str) -> int:
     return sent.status
 
 
+@pytest.mark.proves("revocation")
 async def test_a_person_sees_what_they_let_in_from_where_and_when(scene: Scene) -> None:
     ada = await scene.person()
     token = (await scene.connect(ada, "read"))["access_token"]
@@ -32,6 +35,7 @@ async def test_a_person_sees_what_they_let_in_from_where_and_when(scene: Scene) 
         assert words in page
 
 
+@pytest.mark.proves("revocation")
 async def test_one_grant_is_ended_alone_and_its_client_is_asked_for_again(scene: Scene) -> None:
     ada = await scene.person()
     claude = (await scene.connect(ada))["access_token"]
@@ -56,6 +60,7 @@ async def test_a_grant_can_be_named(scene: Scene) -> None:
     assert "My &lt;phone&gt;" not in await shown(scene, ada)
 
 
+@pytest.mark.proves("revocation")
 async def test_nobody_sees_names_or_ends_anothers(scene: Scene) -> None:
     ada, bob = await scene.person("ada"), await scene.person("bob")
     token = (await scene.connect(ada))["access_token"]
@@ -71,11 +76,31 @@ async def test_nobody_sees_names_or_ends_anothers(scene: Scene) -> None:
     assert (await scene.send("GET", "/account/grants")).headers["Location"].startswith("/signin")
 
 
-async def test_a_new_client_is_told_of_on_the_start_page_until_its_person_has_looked(scene: Scene) -> None:
+async def test_a_new_client_is_told_of_on_the_start_page_until_its_person_says_it_was_them(scene: Scene) -> None:
     ada, bob = await scene.person("ada"), await scene.person("bob")
     await scene.connect(ada)
     assert "Claude was let in" in (await scene.send("GET", "/", headers=ada.cookie)).text
     for nobody in ({}, bob.cookie):
         assert "was let in" not in (await scene.send("GET", "/", headers=nobody)).text
-    await shown(scene, ada)
+    assert "<small>new</small>" in await shown(scene, ada)
+    assert "Claude was let in" in (await scene.send("GET", "/", headers=ada.cookie)).text
+    (grant,) = await scene.hub.store.grants.list(ada.user.id)
+    for person, csrf, status in ((bob, bob.csrf, 404), (ada, "wrong", 403)):
+        assert await post(scene, person, f"/account/grants/{grant.id}/known", csrf=csrf) == status
+    assert "Claude was let in" in (await scene.send("GET", "/", headers=ada.cookie)).text
+    form = {"csrf": ada.csrf, "next": "/"}
+    sent = await scene.send("POST", f"/account/grants/{grant.id}/known", headers=ada.cookie, data=form)
+    assert (sent.status, sent.location) == (303, "/")
     assert "was let in" not in (await scene.send("GET", "/", headers=ada.cookie)).text
+    assert "<small>new</small>" not in await shown(scene, ada)
+
+
+@pytest.mark.proves("no-open-redirect")
+async def test_what_is_new_leads_nowhere_but_to_pages_of_the_hub(scene: Scene) -> None:
+    ada = await scene.person()
+    await scene.connect(ada)
+    (grant,) = await scene.hub.store.grants.list(ada.user.id)
+    for place in ("https://outside.example/", "//outside.example"):
+        form = {"csrf": ada.csrf, "next": place}
+        sent = await scene.send("POST", f"/account/grants/{grant.id}/known", headers=ada.cookie, data=form)
+        assert sent.location == "/account/grants"

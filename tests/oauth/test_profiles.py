@@ -47,6 +47,7 @@ async def granted(scene: Scene, profile: str) -> str:
     [("notes_only", NOTES), ("looking", READING), ("one_tool", {"notes_get_note"})],
 )
 @pytest.mark.parametrize("kind", ["grant", "token"])
+@pytest.mark.proves("scope-minimal", "obot-mcp-connect")
 async def test_a_profile_bounds_the_tools_in_the_list_and_at_the_call(
     scene: Scene, kind: str, profile: str, tools: set[str]
 ) -> None:
@@ -58,6 +59,7 @@ async def test_a_profile_bounds_the_tools_in_the_list_and_at_the_call(
         assert done == (name in tools), answer.text
 
 
+@pytest.mark.proves("scope-minimal", "obot-mcp-connect", "contextforge")
 async def test_a_profile_bounds_resources_prompts_and_completions(scene: Scene) -> None:
     token = await granted(scene, "notes_only")
     for method, member, key, mine, others in (
@@ -98,6 +100,7 @@ async def test_single_tools_bring_no_resources_and_no_prompts(scene: Scene) -> N
     assert "error" in (await scene.rpc(token, "resources/read", {"uri": "notes://note"})).json
 
 
+@pytest.mark.proves("resource-places")
 async def test_a_door_of_a_profile_has_its_own_challenge_and_document(scene: Scene) -> None:
     refused = await scene.rpc("", "tools/list", path="/mcp/notes_only")
     assert refused.status == 401
@@ -108,6 +111,7 @@ async def test_a_door_of_a_profile_has_its_own_challenge_and_document(scene: Sce
     assert (await scene.rpc("", "tools/list", path="/mcp/nobody")).status == 404
 
 
+@pytest.mark.proves("audience", "CVE-2025-69196")
 async def test_a_token_for_one_door_opens_no_other(scene: Scene) -> None:
     ada = await scene.person()
     whole = (await scene.connect(ada, "everything"))["access_token"]
@@ -118,6 +122,7 @@ async def test_a_token_for_one_door_opens_no_other(scene: Scene) -> None:
     assert await scene.tools(notes, "/mcp/notes_only") == NOTES
 
 
+@pytest.mark.proves("personal-tokens")
 async def test_a_personal_token_of_a_profile_opens_its_door_and_the_hubs_and_no_other(scene: Scene) -> None:
     token = await pat(scene, "notes_only")
     doors = ("/mcp", "/mcp/notes_only", "/mcp/looking")
@@ -156,6 +161,30 @@ async def test_a_profile_that_is_gone_takes_its_tokens_with_it(another: Opener, 
         assert not await without.lets_in(one)
 
 
+@pytest.mark.proves("CVE-2025-54136")
+async def test_a_profile_that_was_narrowed_narrows_what_was_granted_before(another: Opener, scene: Scene) -> None:
+    token = await granted(scene, "notes_only")
+    assert await scene.tools(token) == NOTES
+    narrower = await another(
+        f"public_url: {ISSUER}\nconnectors: {{shipped: false, paths: [connectors]}}\n"
+        "profiles: {notes_only: {connectors: [notes], effects: [read]}}\n"
+    )
+    assert await narrower.tools(token) == {"notes_get_note"}
+    refused = await narrower.rpc(token, "tools/call", {"name": "notes_set_note", "arguments": {}})
+    assert "limited to read" in refused.text
+
+
+@pytest.mark.proves("gravitee-token-cache")
+async def test_two_profiles_side_by_side_are_each_shown_their_own(scene: Scene) -> None:
+    notes, single = await pat(scene, "notes_only"), await pat(scene, "one_tool")
+    for _ in range(2):
+        assert await scene.tools(notes) == NOTES
+        assert await scene.tools(single) == {"notes_get_note"}
+        assert len((await scene.rpc(notes, "prompts/list")).json["result"]["prompts"]) == 1
+        assert (await scene.rpc(single, "prompts/list")).json["result"]["prompts"] == []
+
+
+@pytest.mark.proves("CVE-2025-54136")
 async def test_a_consent_to_a_profile_is_asked_for_anew_when_the_profile_has_changed(
     another: Opener, scene: Scene
 ) -> None:
@@ -168,6 +197,7 @@ async def test_a_consent_to_a_profile_is_asked_for_anew_when_the_profile_has_cha
     assert (await wider.ask(await wider.person(), Pkce())).status == 200
 
 
+@pytest.mark.proves("obot-mcp-connect")
 async def test_a_task_is_looked_after_only_within_the_profile_of_its_tool(another: Opener, tmp_path: Path) -> None:
     (tmp_path / "connectors").mkdir()
     (tmp_path / "connectors" / "slow.py").write_text(SLOW, "utf-8")
@@ -182,6 +212,7 @@ async def test_a_task_is_looked_after_only_within_the_profile_of_its_tool(anothe
         assert "result" in (await scene.rpc(whole, method, asked)).json, method
 
 
+@pytest.mark.proves("obot-mcp-connect")
 async def test_a_changed_resource_is_told_only_within_the_profile_of_its_connector(scene: Scene) -> None:
     heard: dict[str, list[str]] = {}
     for profile in (None, "notes_only"):

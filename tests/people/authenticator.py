@@ -1,6 +1,6 @@
 """An authenticator in software: makes passkeys and signs with them as a browser would hand it on (WebAuthn, section 6).
 
-For tests at the HTTP door; what a real browser does is in ``test_browser.py``.
+For tests at the HTTP door; what a real browser does is in tests/browser.
 """
 
 import base64

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from aiohttp.test_utils import TestServer
@@ -21,14 +21,14 @@ async def opened(build: Builder) -> AsyncIterator[Opened]:
     """A hub with one sign-in elsewhere; further settings of that as YAML."""
     servers: list[TestServer] = []
 
-    async def made(settings: str = "") -> tuple[House, Issuer]:
+    async def made(settings: str = "", more: str = "") -> tuple[House, Issuer]:
         issuer = Issuer()
         servers.append(TestServer(issuer.app(), host="127.0.0.1"))
         await servers[-1].start_server()
         issuer.url = str(servers[-1].make_url("")).rstrip("/")
         client = f'issuer: "{issuer.url}", client_id: {CLIENT}, client_secret: "{SECRET}"'
         mine = f"{{title: Example Inc., {client} {settings}}}"
-        house = await build(f"oidc: {{company: {mine}, another: {mine}}}\n")
+        house = await build(f"oidc: {{company: {mine}, another: {mine}}}\n{more}")
         issuer.now = house.clock.time
         return house, issuer
 
@@ -75,6 +75,7 @@ async def test_the_address_may_be_told_only_when_asked(opened: Opened) -> None:
     assert [user.name for user in await house.hub.store.users.list()] == ["ada"]
 
 
+@pytest.mark.proves("upstream-client")
 async def test_what_is_asked_binds_the_answer_to_this_sign_in(opened: Opened) -> None:
     house, _ = await opened()
     browser = house.browser()
@@ -190,17 +191,48 @@ async def test_a_disabled_person_does_not_come_in_from_elsewhere(opened: Opened)
     assert (await came(house)).status == 403
 
 
+@pytest.mark.proves("third-party-state", "CVE-2026-27124")
 async def test_an_answer_counts_in_the_browser_that_asked_once_and_for_ten_minutes(opened: Opened) -> None:
     house, _ = await opened(", domains: ['*'], just_in_time: true")
     browser, other = house.browser(), house.browser()
-    path = await back(browser, await begun(browser))
+    asked = await begun(browser)
+    path = await back(browser, asked)
     await other.get("/signin")
     assert (await other.get(path)).status == 403
     assert (await browser.get(path)).path == "/account"
     assert (await browser.get(path)).status == 403
+    # Another code for the same question: the issuer would redeem it, so only the state is what was used up.
+    assert (await browser.get(await back(browser, asked))).status == 403
     late = await back(browser, await begun(browser))
     house.clock.advance(601)
     assert (await browser.get(late)).status == 403
+
+
+@pytest.mark.proves("own-consent", "CVE-2026-27124")
+async def test_a_sign_in_elsewhere_on_the_way_to_a_client_ends_at_its_own_consent_page(
+    opened: Opened,
+) -> None:
+    house, issuer = await opened(
+        ", domains: ['*'], just_in_time: true",
+        'clients: {registered: {app: {name: App, redirect_uris: ["https://app.example/cb"]}}}\n',
+    )
+    query = {
+        "response_type": "code",
+        "client_id": "app",
+        "redirect_uri": "https://app.example/cb",
+        "code_challenge": "A" * 43,
+        "code_challenge_method": "S256",
+    }
+    # The issuer knows the browser and asks nothing; that must not be an answer to what only the hub can ask.
+    browser = house.browser()
+    page = await browser.get(f"/authorize?{urlencode(query)}")
+    assert page.path.startswith("/signin")
+    assert issuer.asked == []
+    chosen = await browser.get(await back(browser, await begun(browser, urlencode({"next": page.value("next")}))))
+    consent = await browser.get(page.value("next")) if "<form" not in chosen.text else chosen
+    assert "Let App use the hub as you?" in consent.text
+    (user,) = await house.hub.store.users.list()
+    assert await house.hub.store.grants.list(user.id) == []
 
 
 async def test_who_began_to_add_a_sign_in_must_still_be_the_one_who_sits_there(opened: Opened) -> None:
@@ -235,6 +267,7 @@ async def test_who_began_to_add_a_sign_in_must_still_be_the_one_who_sits_there(o
     ],
     ids=str,
 )
+@pytest.mark.proves("upstream-client")
 async def test_an_id_token_that_proves_nothing_lets_nobody_in(opened: Opened, bend: dict[str, Any]) -> None:
     house, issuer = await opened(", domains: ['*'], just_in_time: true")
     issuer.bend = bend
@@ -274,6 +307,7 @@ async def test_a_key_that_is_not_published_lets_nobody_in_and_a_new_one_is_fetch
     ],
     ids=str,
 )
+@pytest.mark.proves("CVE-2025-6514")
 async def test_a_document_that_is_not_right_leads_nowhere(opened: Opened, document: dict[str, Any]) -> None:
     house, issuer = await opened()
     issuer.document = document
@@ -282,6 +316,7 @@ async def test_a_document_that_is_not_right_leads_nowhere(opened: Opened, docume
 
 
 @pytest.mark.parametrize("iss", ["https://evil.example", None])
+@pytest.mark.proves("upstream-client")
 async def test_an_answer_of_another_issuer_is_refused(opened: Opened, iss: str | None) -> None:
     house, _ = await opened(", domains: ['*'], just_in_time: true")
     browser = house.browser()
@@ -290,6 +325,7 @@ async def test_an_answer_of_another_issuer_is_refused(opened: Opened, iss: str |
     assert (await browser.get(bent)).status == 403
 
 
+@pytest.mark.proves("upstream-client")
 async def test_an_answer_to_one_sign_in_does_not_count_at_the_callback_of_another(opened: Opened) -> None:
     house, _ = await opened(", domains: ['*'], just_in_time: true")
     browser = house.browser()

@@ -61,6 +61,7 @@ async def test_a_form_from_another_origin_is_refused_even_with_the_token(house: 
     assert await browser.signed_in_as() == "ada"
 
 
+@pytest.mark.proves("CVE-2025-49596")
 async def test_without_a_session_a_form_changes_nothing_and_leads_to_the_sign_in_page(house: House) -> None:
     browser = house.browser()
     await browser.get("/signin")
@@ -79,6 +80,7 @@ async def test_without_a_session_a_page_leads_to_the_sign_in_page(house: House) 
         assert (page.status, page.headers["Location"][:16]) == (303, "/signin?next=%2F"), route
 
 
+@pytest.mark.proves("CVE-2025-49596", "obot-mcp-connect")
 async def test_what_is_the_admins_is_closed_to_members_and_to_admins_without_a_second_factor(house: House) -> None:
     await house.user("bob")
     await house.user("weak", "admin")

@@ -26,6 +26,7 @@ async def chosen(browser: Browser, path: str, password: str = PASSWORD, **fields
     return (await browser.post(path, {"password": password, "repeated": password, **fields})).status
 
 
+@pytest.mark.proves("GHSA-wf8q-wvv8-p8jf")
 async def test_the_first_link_makes_an_admin_who_cannot_do_more_before_a_second_factor(house: House) -> None:
     secret = await house.hub.people.first_link()
     browser = house.browser()
@@ -182,7 +183,8 @@ async def test_an_admin_shuts_out_lets_in_resets_and_changes_roles_but_not_their
     assert await browser.signed_in_as() is None
     assert await house.hub.identity.authenticate(token) is None
     await admin.post(f"/console/people/{bob.id}/enable")
-    assert await house.hub.identity.authenticate(token) is not None
+    assert await house.hub.identity.authenticate(token) is None
+    assert (await house.at("bob")).cookies()
     await browser.sign_in("bob")
     assert (await browser.get("/console/people")).status == 403
     await admin.post(f"/console/people/{bob.id}/role", role="admin")

@@ -68,6 +68,7 @@ async def test_a_password_is_kept_as_argon2id_and_hashed_anew_when_the_cost_chan
         "evil.example",
     ],
 )
+@pytest.mark.proves("no-open-redirect")
 async def test_signing_in_never_leads_to_another_place(house: House, next: str) -> None:
     await house.user("ada")
     browser = house.browser()
@@ -105,6 +106,7 @@ async def test_every_sign_in_has_a_session_of_its_own_and_ends_the_one_before(ho
     assert await house.hub.store.web_sessions.find(second) is not None
 
 
+@pytest.mark.proves("consent-cookies")
 async def test_the_cookie_is_for_this_hub_and_for_no_script(house: House, build: Builder) -> None:
     await house.user("ada")
     browser = house.browser()
@@ -154,6 +156,7 @@ async def test_signing_out_ends_the_session_for_whoever_kept_the_cookie(house: H
     assert await house.hub.store.web_sessions.find(secret) is None
 
 
+@pytest.mark.proves("disabling")
 async def test_a_disabled_person_is_out_at_once_in_every_process_and_stays_signed_out(build: Builder) -> None:
     here, there = await build(), await build()
     ada = await here.user("ada")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -118,6 +118,40 @@ async def test_a_list_announced_at_one_process_is_told_at_the_other(pair: Pair) 
     async with listening(pair.b, await pair.a.session()) as stream:
         await pair.a.legacy("tools/call", {"name": "lab_announce", "arguments": {"what": "prompts"}})
         assert (await anext(stream))["method"] == "notifications/prompts/list_changed"
+
+
+async def test_a_session_that_listens_at_the_other_process_listens_no_more_at_the_first(pair: Pair) -> None:
+    session = await pair.a.session()
+    async with listening(pair.a, session) as first, listening(pair.b, session) as second:
+        async with asyncio.timeout(A_SECOND):
+            while await anext(first, None) is not None:
+                pass
+        await pair.a.legacy("tools/call", {"name": "lab_announce", "arguments": {"what": "prompts"}})
+        assert (await anext(second))["method"] == "notifications/prompts/list_changed"
+
+
+async def test_of_two_streams_a_session_opens_at_once_at_two_processes_one_stays(pair: Pair) -> None:
+    async def hear(stream: AsyncIterator[dict[str, Any]], told: asyncio.Event) -> None:
+        async for _ in stream:
+            told.set()
+
+    async def at_once(session: str) -> None:
+        async with AsyncExitStack() as stack:
+            opening = (stack.enter_async_context(listening(wire, session)) for wire in (pair.a, pair.b))
+            streams = {
+                asyncio.ensure_future(hear(stream, told)): told
+                for stream, told in [(one, asyncio.Event()) for one in await asyncio.gather(*opening)]
+            }
+            ended, stayed = await asyncio.wait(streams, timeout=2 * A_SECOND, return_when=asyncio.FIRST_COMPLETED)
+            assert len(ended) == 1
+            (last,) = stayed
+            streams[last].clear()
+            await pair.a.legacy("tools/call", {"name": "lab_announce", "arguments": {"what": "prompts"}})
+            await asyncio.wait_for(streams[last].wait(), 5)
+            last.cancel()
+
+    for _ in range(3):
+        await at_once(await pair.a.session())
 
 
 async def test_a_question_in_a_result_of_one_process_is_resumed_by_the_other(pair: Pair) -> None:

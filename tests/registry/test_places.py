@@ -105,6 +105,7 @@ async def test_a_broken_replacement_does_not_let_the_replaced_one_serve(
     assert not catalog.tools
 
 
+@pytest.mark.proves("CVE-2026-42271")
 async def test_from_the_folder_the_hub_writes_to_only_data_is_loaded(
     folder: Any, written: Any, registry_of: Any, tmp_path: Path
 ) -> None:

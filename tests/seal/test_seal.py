@@ -4,6 +4,9 @@ import base64
 import math
 import multiprocessing
 import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,6 +121,7 @@ def test_a_ring_without_a_whole_key_cannot_be_made(keys: list[bytes]) -> None:
         KeyRing(keys)
 
 
+@pytest.mark.proves("GHSA-g53w-w6mj-hrpp")
 def test_the_first_start_makes_a_key_only_its_owner_reads(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     token = KeyRing.open(folder).box("state").seal(b"hello", bound="a")
@@ -137,6 +141,7 @@ def test_a_key_added_on_top_of_the_file_seals_from_then_on(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
+@pytest.mark.proves("GHSA-g53w-w6mj-hrpp")
 def test_a_key_file_others_may_read_stops_the_start(tmp_path: Path, mode: int) -> None:
     KeyRing.open(tmp_path)
     path = tmp_path / "hub.key"
@@ -145,7 +150,50 @@ def test_a_key_file_others_may_read_stops_the_start(tmp_path: Path, mode: int) -
         KeyRing.open(tmp_path)
 
 
+def _open_without_root(folder: Path) -> tuple[str, int]:
+    """What opening the key ring says to a process without root's rights, and that process's user id."""
+    code = (
+        "import os, sys; from pathlib import Path; from hub.seal import KeyRing\n"
+        "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "print(os.geteuid(), flush=True)\n"
+        "KeyRing.open(Path(sys.argv[1]))\n"
+    )
+    command = [sys.executable, "-c", code, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).resolve().parents[2], check=False)
+    assert "ConfigError" in done.stderr, done.stderr
+    return done.stderr, int(done.stdout)
+
+
+def test_a_key_file_that_cannot_be_read_is_told_with_its_owner_and_the_line_that_mends_it() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        folder.chmod(0o777)
+        path = folder / "hub.key"
+        path.write_text("not shown")
+        root = os.geteuid() == 0
+        path.chmod(0o600 if root else 0o000)
+        told, uid = _open_without_root(folder)
+    assert f"The key file {path} cannot be read: Permission denied. It belongs to " in told
+    assert f"(uid {os.geteuid()}) (mode 0{'600' if root else '000'}), and the hub runs as " in told
+    assert f"(uid {uid}). Run: {f'chown {uid}:{uid}' if root else 'chmod 600'} {path}" in told
+
+
+def test_a_key_file_whose_own_user_may_not_read_it_is_told_with_the_line_that_mends_it() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        folder.chmod(0o777)
+        path = folder / "hub.key"
+        path.write_text("not shown")
+        path.chmod(0o000)
+        if os.geteuid() == 0:
+            os.chown(path, 65534, 65534)
+        told, _ = _open_without_root(folder)
+    assert "(mode 0000), and the hub runs as " in told
+    assert f"Run: chmod 600 {path}" in told
+
+
 @pytest.mark.parametrize("text", ["", "# only words\n", "not a key\n", "AAAA\n", "é\n"])
+@pytest.mark.proves("GHSA-g53w-w6mj-hrpp")
 def test_a_file_that_holds_no_key_stops_the_start_and_is_left_alone(tmp_path: Path, text: str) -> None:
     path = tmp_path / "hub.key"
     path.write_text(text)

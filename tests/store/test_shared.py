@@ -65,12 +65,23 @@ async def test_a_forgotten_task_is_neither_found_nor_kept(store: Store, clock: F
     await store.tasks.add(task("a"))
     assert await store.tasks.owned("ada", {"a", "b"}) == {"a"}
     assert await store.tasks.owned("bob", {"a"}) == set()
-    assert await store.tasks.live_of("ada") == 1
     clock.advance(2 * HOUR.total_seconds())
     assert await store.tasks.get("a") is None
     assert await store.tasks.owned("ada", {"a"}) == set()
-    await store.prune()
-    assert await store.tasks.live_of("ada") == 0
+    assert await store.tasks.prune() == 1
+
+
+async def test_a_user_gets_no_task_too_many_however_many_are_added_at_once(store: Store, another: Opener) -> None:
+    other = await another()
+    added = await asyncio.gather(
+        *(where.tasks.add(task(f"{n}{where is store}"), 5) for n in range(6) for where in (store, other))
+    )
+    assert sum(added) == 5
+    assert await store.tasks.add(task("bob's", user="bob"), 5)
+    await store.tasks.amend(
+        f"{added.index(True) // 2}{added.index(True) % 2 == 0}", lambda row: replace(row, status="completed")
+    )
+    assert [await store.tasks.add(task(id), 5) for id in "ab"] == [True, False]
 
 
 async def test_the_end_of_a_session_is_known_to_all_until_it_would_have_ended(

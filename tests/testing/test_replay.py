@@ -190,11 +190,11 @@ async def test_a_failure_is_recorded_by_its_kind_and_words(shop: Path, keep: Kee
     keep("page.gone", text)
     assert await problems(shop) == []
     keep("page.gone", text.replace("kind: not_found", "kind: unavailable"))
-    assert "recorded unavailable, got tool_error" in await only(shop)
+    assert "recorded unavailable, got not_found" in await only(shop)
     keep("page.gone", text.replace("contains: No", "contains: Not"))
     assert "the message does not contain 'Not such page'" in await only(shop)
     keep("page.gone", text.replace("error: {kind: not_found, contains: No such page}", "result: Hello"))
-    assert "recordings/page.gone.yaml:6: the call failed (tool_error)" in await only(shop)
+    assert "recordings/page.gone.yaml:6: the call failed (not_found)" in await only(shop)
     keep("page.gone", text.replace("status: 404", "status: 200"))
     assert "recorded a failure (not_found), but the call succeeded" in await only(shop)
 

@@ -48,6 +48,33 @@ async def test_a_stream_without_end_is_cut_at_the_cap(serve: Serve, transport: O
     assert written < 50_000_000
 
 
+async def test_a_stream_of_events_without_end_is_cut_off_and_what_came_is_the_answer(
+    serve: Serve, transport: Open
+) -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        while True:
+            await response.write(b"data: " + b"x" * 10_000 + b"\n\n")
+
+    server = await serve(endless)
+    sender = await transport("127.0.0.1")
+    reply = await sender.exchange(get(str(server.make_url("/"))), connector="t", timeout=10)
+    assert reply.body.startswith(b"data: xxx")
+    assert reply.body.endswith(b"\n: cut off here\n")
+    assert len(reply.body) < 2_000_000
+
+
+async def test_a_stream_of_events_that_ends_is_whole(serve: Serve, transport: Open) -> None:
+    async def events(request: web.Request) -> web.Response:
+        return web.Response(body=b"data: 1\n\ndata: 2\n\n", headers={"Content-Type": "text/event-stream"})
+
+    server = await serve(events)
+    sender = await transport("127.0.0.1")
+    reply = await sender.exchange(get(str(server.make_url("/"))), connector="t", timeout=10)
+    assert reply.body == b"data: 1\n\ndata: 2\n\n"
+
+
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 async def test_a_zip_bomb_is_cut_at_the_cap(serve: Serve, transport: Open, coding: str) -> None:
     plain = bytes(200_000_000)

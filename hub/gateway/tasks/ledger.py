@@ -22,7 +22,7 @@ from hub.store import Tasks as Rows
 from hub.store.tasks import LEASE
 
 MOST = 64
-"""Tasks one user may have under way."""
+"""Tasks one user may have under way, in all processes together (``limits.tasks_per_user``)."""
 
 ANSWERS_BYTES = 1_000_000
 """How much the answers given to one task may weigh together."""
@@ -50,12 +50,20 @@ class Subject:
 
 
 class Ledger:
-    """The rows of tasks, opened and sealed. ``owner`` names this process in them; ``permits`` says who may see them."""
+    """The rows of tasks, opened and sealed. ``owner`` names this process in them; ``permits`` says who may see them;
+    ``most`` is how many a user may have under way."""
 
     def __init__(
-        self, rows: Rows, box: Box, clock: Clock, permits: Permits, random: Callable[[int], bytes] = os.urandom
+        self,
+        rows: Rows,
+        box: Box,
+        clock: Clock,
+        permits: Permits,
+        most: int = MOST,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.rows = rows
+        self._most = most
         self._permits = permits
         self.owner = random(16).hex()
         self._papers = Papers(box, clock)
@@ -68,8 +76,6 @@ class Ledger:
         Raises ``ToolError`` when the user has too many, ``StoreUnavailable``.
         """
         user = subject.caller.user_id
-        if await self.rows.live_of(user) >= MOST:
-            raise ToolError(f"{MOST} tasks of this user are under way; wait for one to end, or cancel one.")
         id = self._random(20).hex()
         now = self._clock.now()
         expires = now + timedelta(seconds=seconds) + KEPT
@@ -87,7 +93,8 @@ class Ledger:
             updated_at=now,
             expires_at=expires,
         )
-        await self.rows.add(row)
+        if not await self.rows.add(row, self._most):
+            raise ToolError(f"{self._most} tasks of this user are under way; wait for one to end, or cancel one.")
         return id, self._papers.seed(row)
 
     async def mine(self, caller: Caller, id: str) -> Task:

@@ -6,9 +6,11 @@ task's status message, log lines go nowhere (the extension knows none), and ques
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, Literal
 
 from hub.errors import ToolError
+from hub.gateway.admission import Place
 from hub.identity import Caller
 from hub.sdk.talk import Level, Talk
 
@@ -25,7 +27,7 @@ Park = Callable[["TaskRun", dict[str, Any]], Awaitable[None]]
 
 class TaskRun:
     """A ``TaskTalk`` around the request's ``Talk``. ``id`` and ``seed`` (what the client is told) are set once there
-    is a row."""
+    is a row, ``place`` (what the call holds among those that run) once it runs."""
 
     def __init__(self, caller: Caller, talk: Talk, begin: Begin, park: Park) -> None:
         self.caller = caller
@@ -33,6 +35,7 @@ class TaskRun:
         self.seed: dict[str, Any] = {}
         self.why: Why | None = None
         self.message: str | None = None
+        self.place: Place | None = None
         self.work: asyncio.Task[dict[str, Any] | None] | None = None
         self.promoted = asyncio.Event()
         self._talk = talk
@@ -88,7 +91,8 @@ class TaskRun:
             self.promoted.set()
 
     async def ask(self, requests: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-        """See ``Talk.ask``. Several may wait at once; a key is never used twice in a task's life."""
+        """See ``Talk.ask``. Several may wait at once; a key is never used twice in a task's life. Whoever waits here
+        waits for a person, an hour perhaps, and lends the call's place."""
         if not self._begun:
             return await self._talk.ask(requests)
         async with self._turning:
@@ -99,8 +103,9 @@ class TaskRun:
         replies = {name: loop.create_future() for name in requests}
         self._waiting |= {keys[name]: reply for name, reply in replies.items()}
         try:
-            await self._park(self, {keys[name]: dict(request) for name, request in requests.items()})
-            return {name: await reply for name, reply in replies.items()}
+            async with self.place.lent() if self.place is not None else nullcontext():
+                await self._park(self, {keys[name]: dict(request) for name, request in requests.items()})
+                return {name: await reply for name, reply in replies.items()}
         finally:
             for key in keys.values():
                 self._waiting.pop(key, None)

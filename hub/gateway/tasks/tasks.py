@@ -12,7 +12,7 @@ from typing import Any
 from hub.clock import Clock
 from hub.errors import ProtocolError, ToolError
 from hub.gateway.listeners import Listeners
-from hub.gateway.tasks.ledger import Ledger, Permits, Subject, interrupted
+from hub.gateway.tasks.ledger import MOST, Ledger, Permits, Subject, interrupted
 from hub.gateway.tasks.papers import error_of
 from hub.gateway.tasks.run import TaskRun
 from hub.identity import Caller
@@ -41,7 +41,8 @@ Work = Callable[[Talk, float], Awaitable[dict[str, Any]]]
 
 
 class Tasks:
-    """All tasks, and those at work in this process. ``keep`` must run for leases to be renewed."""
+    """All tasks, and those at work in this process; one takes ``longest`` seconds at most, and a user has ``most`` of
+    them under way. ``keep`` must run for leases to be renewed."""
 
     def __init__(
         self,
@@ -52,9 +53,10 @@ class Tasks:
         *,
         permits: Permits,
         longest: float = LONGEST,
+        most: int = MOST,
     ) -> None:
         self._store = store
-        self._ledger = Ledger(store.tasks, ring.box("task"), clock, permits)
+        self._ledger = Ledger(store.tasks, ring.box("task"), clock, permits, most)
         self._clock = clock
         self._listeners = listeners
         self._longest = longest

@@ -39,6 +39,8 @@ FAILED_SECONDS = 60.0
 """How long a failure is kept."""
 
 _KEPT = 500
+# As others read them where they are published, in August and September 2026, with one addition: Claude's names the
+# callback of claude.ai only, but Anthropic's documentation for connectors asks to allow that of claude.com, too.
 _PINNED = {
     "https://claude.ai/oauth/mcp-oauth-client-metadata": "claude.json",
     "https://claude.ai/oauth/claude-code-client-metadata": "claude-code.json",
@@ -54,7 +56,7 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True, hide_input_in_errors=True)
 
     client_id: str
-    client_name: str | None = None
+    client_name: str = Field(min_length=1)
     redirect_uris: list[str] = Field(min_length=1, max_length=50)
     token_endpoint_auth_method: str = _METHOD
     client_secret: Any = None

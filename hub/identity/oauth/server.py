@@ -12,6 +12,7 @@ from hub.config import ClientsConfig
 from hub.identity.oauth.authorization import Authorization
 from hub.identity.oauth.clients import Clients
 from hub.identity.oauth.documents import ClientDocuments
+from hub.identity.oauth.hosts import RedirectHosts
 from hub.identity.oauth.registration import Registration
 from hub.identity.oauth.tokens import TokenDesk
 from hub.identity.profile import Profiles
@@ -30,6 +31,7 @@ class AuthorizationServer:
     authorization: Authorization
     desk: TokenDesk
     registration: Registration
+    hosts: RedirectHosts
 
     @classmethod
     def of(
@@ -57,4 +59,5 @@ class AuthorizationServer:
             Authorization(store, clients, ring, clock, public_url=public_url, profiles=profiles, random=random),
             TokenDesk(store, ring, clock, public_url=public_url, profiles=profiles, random=random),
             Registration(store, clock, random),
+            RedirectHosts(store, config.allow),
         )

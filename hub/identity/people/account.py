@@ -195,12 +195,15 @@ class Accounts:
             raise ChangeRefused("This is the only way in: set a password or add a passkey first.")
         await self._store.external_identities.remove(user.id, id)
 
-    async def new_token(self, user: User, name: str, effects: Iterable[Effect], days: int | None) -> str:
-        """A personal access token that ends after ``days``. Raises ``ChangeRefused`` and ``NameRefused``."""
+    async def new_token(
+        self, user: User, name: str, effects: Iterable[Effect], days: int | None, profile: str | None = None
+    ) -> str:
+        """A personal access token that ends after ``days``, bound to the profile of that name; that there is one is for
+        the caller to know. Raises ``ChangeRefused`` and ``NameRefused``."""
         if len((await self.overview(user)).tokens) >= MOST_TOKENS:
             raise ChangeRefused(f"There are {MOST_TOKENS} tokens already; revoke one first.")
         ends = None if days is None else self._clock.now() + timedelta(days=days)
-        _, secret = await self._store.tokens.create(user.id, name, effects, ends)
+        _, secret = await self._store.tokens.create(user.id, name, effects, ends, profile)
         return secret
 
     async def revoke_token(self, user: User, id: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from hub.clock import Clock
+from hub.config import OidcConfig
 from hub.errors import HubError
 from hub.identity.people.refusals import SignInRefused
 from hub.sdk.http import Outgoing, Reach, Reply, Send, host_of
@@ -201,3 +202,9 @@ def _error(reply: Reply) -> str:
     except HubError:
         return ""
     return told[:60] if isinstance(told, str) else ""
+
+
+def openid_settings(one: OidcConfig) -> OpenIdSettings:
+    """A sign-in as the configuration describes it."""
+    secret = None if one.client_secret is None else one.client_secret.get_secret_value()
+    return OpenIdSettings(one.title, one.issuer, one.client_id, secret, one.domains, one.just_in_time)

@@ -140,6 +140,13 @@ class Codes:
         async with self._database.write() as connection:
             await connection.execute(delete(consents).where(*mine))
 
+    async def forget_host(self, host: str) -> None:
+        """Forget what everybody agreed to for clients at this host; codes that wait there are used up for nothing."""
+        waiting = update(codes).where(codes.c.host == host, codes.c.used_at.is_(None))
+        async with self._database.write() as connection:
+            await connection.execute(delete(consents).where(consents.c.host == host))
+            await connection.execute(waiting.values(used_at=self._clock.now()))
+
 
 def _key(*parts: str) -> str:
     # The lengths keep apart what would read the same joined.

@@ -225,9 +225,9 @@ class Grants:
         async with self._database.write() as connection:
             await connection.execute(update(grants).where(grants.c.id == id).values(label=label))
 
-    async def told(self, user_id: str) -> None:
-        """Note that the person knows of all their grants."""
-        untold = update(grants).where(grants.c.user_id == user_id, grants.c.told_at.is_(None))
+    async def told(self, id: str) -> None:
+        """Note that the person knows of this grant."""
+        untold = update(grants).where(grants.c.id == id, grants.c.told_at.is_(None))
         async with self._database.write() as connection:
             await connection.execute(untold.values(told_at=self._clock.now()))
 

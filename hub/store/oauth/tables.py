@@ -119,3 +119,23 @@ consents = Table(
     Column("given_at", Moment, nullable=False),
     Index(None, "user_id"),
 )
+
+# How the latest clients came to the hub; some fifty rows.
+handshakes = Table(
+    "oauth_handshakes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("begun_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("place", String(64), nullable=False),
+    Column("client_id", Text),
+    Column("client_name", String(200)),
+    Column("host", String(255)),
+    Column("user_name", String(64)),
+    # SHA-256 of the PKCE challenge.
+    Column("thread", String(64)),
+    Column("grant_id", String(32)),
+    # A JSON list.
+    Column("steps", Text, nullable=False),
+    Index(None, "begun_at"),
+)

@@ -7,19 +7,33 @@ from aiohttp import web
 
 from hub.clock import Clock
 from hub.identity.oauth.server import AuthorizationServer
+from hub.identity.oauth.trace import Trace
 from hub.store import Store
+from hub.web.oauth.arrivals import Arrivals
 from hub.web.oauth.consent import ConsentPages
 from hub.web.oauth.endpoints import Endpoints, resource_routes
 from hub.web.oauth.grants import GrantPages, new_clients
+from hub.web.oauth.host_pages import HostPages
+from hub.web.oauth.trace_pages import TracePages
 
-__all__ = ["add_oauth", "new_clients", "resource_routes"]
+__all__ = ["Arrivals", "add_oauth", "new_clients", "resource_routes"]
 
 
-def add_oauth(app: web.Application, server: AuthorizationServer, store: Store, clock: Clock) -> None:
+def add_oauth(
+    app: web.Application, server: AuthorizationServer, store: Store, clock: Clock, trace: Trace, arrivals: Arrivals
+) -> None:
     """Add all routes of the authorization server, and the documents of the resources it guards."""
     profiles, public_url = server.profiles, server.public_url
-    Endpoints(server.clients, server.desk, server.registration, clock, public_url=public_url, profiles=profiles).routes(
-        app
-    )
-    ConsentPages(server.authorization, clock, profiles=profiles).routes(app)
+    Endpoints(
+        server.clients,
+        server.desk,
+        server.registration,
+        clock,
+        public_url=public_url,
+        profiles=profiles,
+        arrivals=arrivals,
+    ).routes(app)
+    ConsentPages(server.authorization, clock, profiles=profiles, arrivals=arrivals).routes(app)
+    TracePages(trace, clock, public_url=public_url).routes(app)
     GrantPages(store, profiles=profiles).routes(app)
+    HostPages(server.hosts).routes(app)

@@ -20,7 +20,8 @@ from hub.identity.oauth.request import AuthorizationRequest
 from hub.observe import log
 from hub.store import StoreUnavailable
 from hub.web.client_address import client_address, neighbourhood
-from hub.web.oauth.forms import form_of, once, query_of
+from hub.web.oauth.arrivals import Arrivals
+from hub.web.oauth.forms import Pairs, form_of, once, query_of
 from hub.web.people.session import SignedIn, check_csrf, csrf_field, require_sign_in, signed_in
 from hub.web.site import PAGE_HEADERS
 
@@ -30,7 +31,8 @@ _log = log("web.oauth")
 class ConsentPages:
     """The authorization endpoint."""
 
-    def __init__(self, authorization: Authorization, clock: Clock, *, profiles: Profiles) -> None:
+    def __init__(self, authorization: Authorization, clock: Clock, *, profiles: Profiles, arrivals: Arrivals) -> None:
+        self._arrivals = arrivals
         self._authorization = authorization
         self._profiles = profiles
         self._allowance = Allowance(clock, 120, 60.0)
@@ -41,26 +43,42 @@ class ConsentPages:
         app.router.add_post("/authorize", self._answer)
 
     async def _ask(self, request: web.Request) -> web.Response:
+        pairs: Pairs = []
         try:
             self._check_rate(request)
             pairs = query_of(request)
             asked, standing = await self._authorization.opened(pairs)
-            who = await require_sign_in(request)
+            who = await self._who(request, asked)
             if standing not in TRUSTED:
                 return await self._waiting(request, asked, standing, who)
             again = any(key == "prompt" and "consent" in value.split() for key, value in pairs)
             known = None if again else await self._authorization.remembered(asked, who.user.id)
             if known is not None:
                 location = await self._authorization.approved_anew(asked, who.user.id, known)
+                self._arrivals.asked(request, asked, "consent", "ok", f"as before: {known.key}")
                 return _sent(location) if not _by_own_form(request) else _onward(request, location, asked)
+            self._arrivals.asked(request, asked, "consent", "waits", "the page is shown")
             return self._page(request, asked, standing, who)
         except ErrorRedirect as wrong:
+            self._arrivals.not_asked(request, pairs, str(wrong))
             _log.info("an authorization request was wrong", error=wrong.code, reason=str(wrong))
             return _sent(wrong.location)
         except (PageError, OAuthError, StoreUnavailable) as wrong:
+            self._arrivals.not_asked(request, pairs, str(wrong))
             return _problem(request, wrong)
 
+    async def _who(self, request: web.Request, asked: AuthorizationRequest) -> SignedIn:
+        """Who is asked; raises the redirect to the sign-in page."""
+        who = await signed_in(request)
+        self._arrivals.asked(request, asked, "authorize", "ok", "asked for by a browser")
+        if who is None:
+            self._arrivals.asked(request, asked, "sign_in", "waits", "sent to the sign-in page")
+        else:
+            self._arrivals.asked(request, asked, "sign_in", "ok", f"as {who.user.name}", who.user.name)
+        return await require_sign_in(request)
+
     async def _answer(self, request: web.Request) -> web.Response:
+        asked: AuthorizationRequest | None = None
         try:
             self._check_rate(request)
             form = once(await form_of(request), "")
@@ -70,9 +88,16 @@ class ConsentPages:
             await check_csrf(request, form)
             asked, nonce = self._authorization.unsealed(form.get("request", ""), who.user.id, who.session_id)
             if form.get("answer") != "allow":
-                return _sent(await self._authorization.refused(asked))
-            return _sent(await self._authorization.approved(asked, who.user.id, form.get("choice", ""), nonce))
+                location = await self._authorization.refused(asked)
+                self._arrivals.asked(request, asked, "consent", "wrong", "the person said no")
+                return _sent(location)
+            choice = form.get("choice", "")
+            location = await self._authorization.approved(asked, who.user.id, choice, nonce)
+            self._arrivals.asked(request, asked, "consent", "ok", f"allowed: {choice}")
+            return _sent(location)
         except (PageError, OAuthError, StoreUnavailable) as wrong:
+            if asked is not None:
+                self._arrivals.asked(request, asked, "consent", "wrong", str(wrong))
             return _problem(request, wrong)
 
     def _check_rate(self, request: web.Request) -> None:
@@ -98,10 +123,7 @@ class ConsentPages:
             sealed=self._authorization.sealed(asked, who.user.id, who.session_id),
             csrf=csrf_field(request),
         )
-        # Browsers hold the answer's redirect to this, too, so the place it leads to must be in it.
-        policy = PAGE_HEADERS["Content-Security-Policy"].replace(
-            "form-action 'self'", f"form-action 'self' {asked.redirect.origin}"
-        )
+        policy = PAGE_HEADERS["Content-Security-Policy"].replace("form-action 'self'", _form_action(asked))
         page.headers["Content-Security-Policy"] = policy
         return page
 
@@ -112,6 +134,9 @@ class ConsentPages:
         state = standing
         if standing == "unknown":
             state = await self._authorization.ask_for_host(asked, who.user.name)
+        host = asked.redirect.host
+        text = f"the host {host} is denied" if state == "denied" else f"{host} waits for: hub client allow {host}"
+        self._arrivals.asked(request, asked, "consent", "wrong", text)
         shown = {
             "asked": asked,
             "redirect": asked.redirect,
@@ -119,6 +144,16 @@ class ConsentPages:
             "admin": who.user.role == "admin",
         }
         return _rendered(request, "oauth/waiting.html", 403, **shown)
+
+
+def _form_action(asked: AuthorizationRequest) -> str:
+    """Where the page's form may lead.
+
+    Browsers hold this against the answer's redirect and every one that follows it: clients lead people on to pages of
+    theirs elsewhere, and a policy cannot name ``[::1]``. So only the schemes are said; the page has one form, and its
+    answer leads to the redirect URI that was checked.
+    """
+    return "form-action 'self' https:" + (" http:" if asked.redirect.loopback else "")
 
 
 def _sent(location: str) -> web.Response:

@@ -20,6 +20,7 @@ from hub.identity.oauth.tokens import TokenDesk
 from hub.observe import log
 from hub.store import StoreUnavailable
 from hub.web.client_address import client_address, neighbourhood
+from hub.web.oauth.arrivals import Arrivals
 from hub.web.oauth.forms import body_of, form_of, once
 
 RESOURCE_PATHS = ("/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp")
@@ -53,7 +54,9 @@ class Endpoints:
         *,
         public_url: str,
         profiles: Profiles,
+        arrivals: Arrivals,
     ) -> None:
+        self._arrivals = arrivals
         self._clients = clients
         self._desk = desk
         self._registration = registration
@@ -73,6 +76,7 @@ class Endpoints:
             app.router.add_route("OPTIONS", path, _preflight)
 
     async def _server(self, request: web.Request) -> web.Response:
+        self._arrivals.document(request, "server")
         return web.json_response(server_document(self._public_url, list(self._profiles)), headers=_DOCUMENT)
 
     def _guarded(self, answer: Answer) -> Answer:
@@ -94,15 +98,27 @@ class Endpoints:
     async def _token(self, request: web.Request) -> web.Response:
         pairs = await form_of(request)
         params = once(pairs, "resource")
-        client = await self._clients.authenticate(request.headers.get("Authorization"), params, _place(request))
-        resources = list(dict.fromkeys(value for key, value in pairs if key == "resource"))
-        return web.json_response(await self._desk.exchange(client, params, resources), headers=_ANSWER)
+        try:
+            client = await self._clients.authenticate(request.headers.get("Authorization"), params, _place(request))
+            resources = list(dict.fromkeys(value for key, value in pairs if key == "resource"))
+            made = await self._desk.exchange(client, params, resources)
+        except OAuthError as wrong:
+            self._arrivals.not_redeemed(request, params, f"{wrong.code}: {wrong}")
+            raise
+        if params.get("grant_type") == "authorization_code":
+            self._arrivals.redeemed(request, params)
+        return web.json_response(made, headers=_ANSWER)
 
     async def _register(self, request: web.Request) -> web.Response:
-        if request.content_type != "application/json":
-            raise OAuthError("invalid_client_metadata", "Send the metadata as application/json.", 415)
-        body = await body_of(request, _MOST_METADATA)
-        made: dict[str, Any] = await self._registration.register(body, _place(request))
+        try:
+            if request.content_type != "application/json":
+                raise OAuthError("invalid_client_metadata", "Send the metadata as application/json.", 415)
+            body = await body_of(request, _MOST_METADATA)
+            made: dict[str, Any] = await self._registration.register(body, _place(request))
+        except OAuthError as wrong:
+            self._arrivals.not_registered(request, f"{wrong.code}: {wrong}")
+            raise
+        self._arrivals.registered(request, made)
         return web.json_response(made, status=201, headers=_ANSWER)
 
     async def _revoke(self, request: web.Request) -> web.Response:
@@ -112,16 +128,22 @@ class Endpoints:
         return web.Response(headers=_ANSWER)
 
 
-def resource_routes(app: web.Application, public_url: str, profiles: Profiles, *, issuer: bool) -> None:
+def resource_routes(
+    app: web.Application, public_url: str, profiles: Profiles, *, issuer: bool, arrivals: Arrivals | None = None
+) -> None:
     """Add the protected resource documents of the hub and its profiles; ``issuer``: the hub is the one to ask."""
 
     async def whole(request: web.Request) -> web.Response:
+        if arrivals is not None:
+            arrivals.document(request, "resource")
         return web.json_response(resource_document(public_url, None, issuer=issuer), headers=_DOCUMENT)
 
     async def of_profile(request: web.Request) -> web.Response:
         name = request.match_info["profile"]
         if name not in profiles:
             return web.json_response({"error": "not_found"}, status=404, headers=_OPEN)
+        if arrivals is not None:
+            arrivals.document(request, "resource")
         return web.json_response(resource_document(public_url, name, issuer=issuer), headers=_DOCUMENT)
 
     for path in RESOURCE_PATHS:

@@ -14,7 +14,8 @@ from hub.store import NameRefused, Store
 from hub.store.oauth import Grant
 from hub.store.users import checked_name
 from hub.web.oauth.forms import form_of, once
-from hub.web.people.session import SignedIn, check_csrf, csrf_field, require_sign_in, signed_in
+from hub.web.people.pages import see
+from hub.web.people.session import SignedIn, check_csrf, csrf_field, local_path, require_sign_in, signed_in
 from hub.web.site import PAGE_HEADERS
 
 PATH = "/account/grants"
@@ -34,6 +35,7 @@ class GrantPages:
         app.router.add_get(PATH, self._show)
         app.router.add_post(PATH + "/{id}/revoke", self._revoke)
         app.router.add_post(PATH + "/{id}/name", self._name)
+        app.router.add_post(PATH + "/{id}/known", self._known)
 
     async def _show(self, request: web.Request) -> web.Response:
         who = await require_sign_in(request)
@@ -42,7 +44,6 @@ class GrantPages:
         values = {"grants": shown, "who": who.user.name, "csrf": csrf_field(request)}
         page = aiohttp_jinja2.render_template("oauth/grants.html", request, values)
         page.headers.update(PAGE_HEADERS)
-        await self._store.grants.told(who.user.id)
         return page
 
     def _allows(self, grant: Grant) -> str:
@@ -60,7 +61,7 @@ class GrantPages:
         await self._store.codes.forget(who.user.id, grant.client_id, grant.host)
         await self._store.grants.revoke(grant.id)
         _log.info("a grant was ended by its person", user=who.user.id, grant=grant.id)
-        return _back()
+        return see(PATH)
 
     async def _name(self, request: web.Request) -> web.Response:
         _, grant, form = await self._own(request)
@@ -69,7 +70,12 @@ class GrantPages:
             await self._store.grants.name(grant.id, checked_name(label) if label else None)
         except NameRefused as wrong:
             raise web.HTTPBadRequest(text=f"{wrong}\n", headers={"Cache-Control": "no-store"}) from None
-        return _back()
+        return see(PATH)
+
+    async def _known(self, request: web.Request) -> web.Response:
+        _, grant, form = await self._own(request)
+        await self._store.grants.told(grant.id)
+        return see(local_path(form.get("next"), PATH))
 
     async def _own(self, request: web.Request) -> tuple[SignedIn, Grant, dict[str, str]]:
         """The person and the grant of theirs that the form is about; raises the answers of aiohttp otherwise."""
@@ -86,10 +92,6 @@ class GrantPages:
 
 
 async def new_clients(store: Store, request: web.Request) -> list[Grant]:
-    """What was let in on the account of the person at this browser, until they have looked at the page."""
+    """What was let in on the account of the person at this browser, until they said that they know of it."""
     who = await signed_in(request)
     return [] if who is None else [one for one in await store.grants.list(who.user.id) if one.told_at is None]
-
-
-def _back() -> web.Response:
-    return web.Response(status=303, headers={"Location": PATH, "Cache-Control": "no-store"})

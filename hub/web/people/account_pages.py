@@ -6,6 +6,7 @@ asks for a sign-in of the last half hour.
 
 from aiohttp import web
 
+from hub.identity import Profiles
 from hub.identity.people import People
 from hub.identity.people.refusals import ChangeRefused
 from hub.sdk.tool import EFFECTS, Effect
@@ -26,8 +27,9 @@ DAYS: dict[str, int | None] = {"30": 30, "90": 90, "365": 365, "never": None}
 class AccountPages:
     """The account page and its forms."""
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, people: People, profiles: Profiles) -> None:
         self._people = people
+        self._profiles = profiles
 
     def routes(self, app: web.Application) -> None:
         """Add the routes to ``app``."""
@@ -50,6 +52,7 @@ class AccountPages:
             account=account,
             elsewhere=self._people.openid.titles,
             effects=EFFECTS,
+            profiles=self._profiles,
         )
 
     async def _fresh(self, request: web.Request) -> tuple[SignedIn, dict[str, str]]:
@@ -96,9 +99,12 @@ class AccountPages:
         effects, days = GRANTS.get(form.get("effects", "")), form.get("days", "")
         if effects is None or days not in DAYS:
             raise ChangeRefused("Choose what the token may do, and when it ends.")
+        profile = form.get("profile") or None
+        if profile is not None and profile not in self._profiles:
+            raise ChangeRefused("There is no such part of the hub (any more). Load the page anew and choose again.")
         name = form.get("name", "").strip() or "token"
-        token = await self._people.accounts.new_token(who.user, name, effects, DAYS[days])
-        return shown(request, "token.html", name=who.user.name, token=token)
+        token = await self._people.accounts.new_token(who.user, name, effects, DAYS[days], profile)
+        return shown(request, "token.html", name=who.user.name, token=token, scripts=True)
 
     async def _token_revoke(self, request: web.Request) -> web.Response:
         who = await require_sign_in(request)

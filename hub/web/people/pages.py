@@ -60,11 +60,16 @@ def shown(
         "mcp_url": f"{door.origin}/mcp",
         **values,
     }
-    made = aiohttp_jinja2.render_template(f"people/{template}", request, told, status=status)
+    made = aiohttp_jinja2.render_template(_named(template), request, told, status=status)
     made.headers.update(PAGE_HEADERS)
     if scripts:
         made.headers["Content-Security-Policy"] = _WITH_SCRIPTS
     return made
+
+
+def _named(template: str) -> str:
+    """A template's name; those of other rooms of the web are given with their folder."""
+    return template if "/" in template else f"people/{template}"
 
 
 def page(handle: Page) -> Page:

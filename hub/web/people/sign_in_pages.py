@@ -3,6 +3,7 @@
 Not setting up an account (``setup_pages.py``).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -25,12 +26,16 @@ from hub.web.people.pages import (
 )
 from hub.web.people.session import DOOR, local_path, require_fresh, signed_in, visit
 
+Failed = Callable[[web.Request, str, str], None]
+"""Told of a sign-in that failed: where it would have led, and why."""
+
 
 class SignInPages:
-    """The pages by which people come in and go."""
+    """The pages by which people come in and go. ``failed`` is told of wrong passwords."""
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, people: People, failed: Failed | None = None) -> None:
         self._people = people
+        self._failed = failed
 
     def routes(self, app: web.Application) -> None:
         """Add the routes to ``app``."""
@@ -56,11 +61,17 @@ class SignInPages:
         name, password = form.get("name", "")[:200], form.get("password", "")
         try:
             came = await self._people.sign_in.with_password(name, password, browser_of(request), next)
-        except TooManyAttempts:
+        except TooManyAttempts as wrong:
+            self._tell(request, next, wrong)
             raise
         except SignInRefused as wrong:
+            self._tell(request, next, wrong)
             return self._form(request, next, name=name, words=str(wrong), status=403)
         return await self.came(request, came)
+
+    def _tell(self, request: web.Request, next: str, wrong: SignInRefused) -> None:
+        if self._failed is not None:
+            self._failed(request, next, str(wrong))
 
     async def came(self, request: web.Request, came: Any) -> web.Response:
         """Let somebody in, or ask for the second step."""

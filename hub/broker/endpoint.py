@@ -1,0 +1,224 @@
+"""The hub as a client of providers' OAuth endpoints: the authorize URL, and every call of a token endpoint.
+
+One request each, built from the declaration and sent through the one guarded way out, to the very host declared. When
+a token is renewed, and what becomes of it, is decided elsewhere (``renewal.py``).
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import quote, urlencode, urlsplit
+
+import orjson
+
+from hub.broker.clients import ClientCredential
+from hub.broker.signing import basic, filled
+from hub.broker.tokens import AppBroken, Tokens, tokens_of
+from hub.clock import Clock
+from hub.sdk.http import Outgoing, Reach, Send, host_of
+from hub.sdk.placeholders import Scope
+from hub.sdk.provider import ClientCredentialsMethod, JwtBearerMethod, OAuthMethod, Provider, TokenCall
+
+TIMEOUT = 15.0
+"""Seconds one call may take: less than a lease (``renewal.LEASE``), so that nobody else begins meanwhile."""
+
+Minting = OAuthMethod | ClientCredentialsMethod | JwtBearerMethod
+
+
+def reach_of(provider: Provider, url: str) -> Reach:
+    """Where a request of the hub's own to ``url`` may go: to that host and nowhere else, redirects included."""
+    return Reach(provider.name, (host_of(url),), plain=url.startswith("http://"))
+
+
+def authorize_url(
+    method: OAuthMethod,
+    *,
+    client_id: str,
+    redirect_uri: str,
+    state: str,
+    scopes: Sequence[str],
+    settings: Mapping[str, str],
+    verifier: str | None,
+) -> str:
+    """The address to send the person's browser to (RFC 6749, section 4.1.1; RFC 7636, section 4.3)."""
+    asked = method.authorize
+    told = method.scopes.separator.join(scopes)
+    usual = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+        "state": state,
+        method.scopes.param: told,
+    }
+    if not told:
+        usual.pop(method.scopes.param)
+    if verifier is not None:
+        usual["code_challenge"] = _unpadded(hashlib.sha256(verifier.encode()).digest())
+        usual["code_challenge_method"] = "S256"
+    given = Scope({"redirect_uri": redirect_uri, "client_id": client_id, "scopes": told}, settings)
+    pairs = {asked.rename.get(name, name): value for name, value in usual.items() if name not in asked.drop}
+    pairs |= {name: filled(value, given) for name, value in asked.params.items()}
+    url = filled(asked.url, Scope({}, settings))
+    return f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(pairs, quote_via=quote)}"
+
+
+class TokenEndpoint:
+    """Calls token endpoints."""
+
+    def __init__(self, send: Send, clock: Clock, random: Callable[[int], bytes]) -> None:
+        self._send = send
+        self._clock = clock
+        self._random = random
+
+    def text(self) -> str:
+        """A new random text of 256 bits: a state, a verifier."""
+        return _unpadded(self._random(32))
+
+    async def redeem(
+        self,
+        provider: Provider,
+        method: OAuthMethod,
+        client: ClientCredential,
+        settings: Mapping[str, str],
+        *,
+        code: str,
+        redirect_uri: str,
+        verifier: str | None,
+    ) -> Tokens:
+        """Exchange a code (RFC 6749, section 4.1.3). Raises as ``tokens.tokens_of``."""
+        asked = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+        if verifier is not None:
+            asked["code_verifier"] = verifier
+        scope = Scope({"redirect_uri": redirect_uri, **_named(client)}, settings)
+        return await self._call(provider, method, client, method.token, asked, scope)
+
+    async def refresh(
+        self,
+        provider: Provider,
+        method: OAuthMethod,
+        client: ClientCredential,
+        settings: Mapping[str, str],
+        *,
+        token: str,
+    ) -> Tokens:
+        """Exchange a refresh token, or where the mode is ``exchange`` the access token (RFC 6749, section 6)."""
+        how = method.refresh
+        name = "access_token" if how.mode == "exchange" else "refresh_token"
+        scope = Scope({"refresh_token": token, "token": token, "redirect_uri": "", **_named(client)}, settings)
+        asked = {"grant_type": how.grant, name: token}
+        asked |= {key: filled(value, scope) for key, value in how.params.items()}
+        # What the code's exchange takes besides belongs to that exchange.
+        call = method.token.model_copy(update={"params": {}, "url": how.url or method.token.url})
+        return await self._call(provider, method, client, call, asked, scope)
+
+    async def mint(
+        self,
+        provider: Provider,
+        method: ClientCredentialsMethod | JwtBearerMethod,
+        pasted: Mapping[str, str],
+        settings: Mapping[str, str],
+        scopes: Sequence[str],
+    ) -> Tokens:
+        """Ask for a token with what was pasted (RFC 6749, section 4.4; RFC 7523, section 2.1)."""
+        told = method.scopes.separator.join(scopes)
+        scope = Scope({**pasted, "scopes": told, "redirect_uri": ""}, settings)
+        if isinstance(method, JwtBearerMethod):
+            assertion = self._assertion(method, pasted, scope)
+            asked = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
+            return await self._call(provider, method, ClientCredential(), method.token, asked, scope)
+        asked = {"grant_type": "client_credentials", method.scopes.param: told}
+        if not told:
+            asked.pop(method.scopes.param)
+        client = ClientCredential(pasted["client_id"], pasted["client_secret"])
+        return await self._call(provider, method, client, method.token, asked, scope)
+
+    async def _call(
+        self,
+        provider: Provider,
+        method: Minting,
+        client: ClientCredential,
+        call: TokenCall,
+        asked: dict[str, str],
+        scope: Scope,
+    ) -> Tokens:
+        url = filled(call.url, scope)
+        headers = {"Accept": "application/json"}
+        asked |= {name: filled(value, scope) for name, value in call.params.items()}
+        if client.client_id:
+            asked |= self._authenticated(client, call, url, headers)
+        headers |= {name: filled(value, scope) for name, value in call.headers.items()}
+        pairs = {call.rename.get(name, name): value for name, value in asked.items() if name not in call.drop}
+        body: bytes | None = urlencode(pairs, quote_via=quote).encode()
+        if call.body == "json":
+            body = orjson.dumps(pairs)
+            headers["Content-Type"] = "application/json"
+        elif call.body == "query":
+            url += ("&" if urlsplit(url).query else "?") + urlencode(pairs, quote_via=quote)
+            body = None
+        else:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        outgoing = Outgoing(call.method, url, headers, body, repeatable=False)
+        reply = await self._send(outgoing, reach_of(provider, url), timeout=TIMEOUT)
+        host = urlsplit(url).hostname or provider.name
+        return tokens_of(reply, call, self._clock.now(), host, method.scopes.separator)
+
+    def _authenticated(
+        self, client: ClientCredential, call: TokenCall, url: str, headers: dict[str, str]
+    ) -> dict[str, str]:
+        """What shows who the client is: parameters, or a header (RFC 6749, section 2.3.1; RFC 7523, section 2.2)."""
+        secret = client.secret or ""
+        if call.client_auth == "basic":
+            headers["Authorization"] = basic(f"{quote(client.client_id, safe='')}:{quote(secret, safe='')}")
+            return {}
+        told = {"client_id": client.client_id}
+        if call.client_auth == "private_key_jwt":
+            claims = {"iss": client.client_id, "sub": client.client_id, "aud": url}
+            told["client_assertion"] = self._signed(claims, secret, None, 300, None)
+            told["client_assertion_type"] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        elif call.client_auth == "body" and secret:
+            told["client_secret"] = secret
+        return told
+
+    def _assertion(self, method: JwtBearerMethod, pasted: Mapping[str, str], scope: Scope) -> str:
+        claims = {name: filled(value, scope) for name, value in method.claims.items()}
+        key_id = filled(method.key_id, scope) if method.key_id else None
+        return self._signed(claims, pasted[method.key], method.algorithm, method.lifetime, key_id)
+
+    def _signed(
+        self, claims: Mapping[str, str], pem: str, algorithm: str | None, seconds: int, key_id: str | None
+    ) -> str:
+        """An assertion. Raises ``AppBroken`` where ``pem`` is no private key, without telling it."""
+        # Few apps ask for one, and no start waits for them.
+        from joserfc import jwt
+        from joserfc.errors import JoseError
+        from joserfc.jwk import ECKey, RSAKey
+
+        now = int(self._clock.time())
+        told = {**claims, "iat": now, "exp": now + seconds, "jti": self.text()}
+        try:
+            key: RSAKey | ECKey
+            try:
+                key = RSAKey.import_key(pem)
+            except (JoseError, ValueError, TypeError):
+                key = ECKey.import_key(pem)
+            name = algorithm or ("ES256" if isinstance(key, ECKey) else "RS256")
+            header = {"alg": name, "typ": "JWT", **({"kid": key_id} if key_id else {})}
+            return jwt.encode(header, told, key, algorithms=[name])
+        except (JoseError, ValueError, TypeError):
+            raise AppBroken("the private key is not one in PEM that this hub can sign with.", "private_key") from None
+
+
+def wanted_scopes(method: Minting, more: Sequence[str]) -> list[str]:
+    """The scopes to ask for: those always asked for, then ``more``, each once."""
+    return list(dict.fromkeys((*method.scopes.always, *more)))
+
+
+def _named(client: ClientCredential) -> dict[str, str]:
+    return {"client_id": client.client_id, "client_secret": client.secret or ""}
+
+
+def _unpadded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+__all__ = ["TIMEOUT", "TokenEndpoint", "authorize_url", "reach_of", "wanted_scopes"]

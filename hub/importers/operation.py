@@ -1,0 +1,122 @@
+"""What every kind of description comes down to before tools are made of it: operations, parameters, bodies, security.
+
+Plain data, schemas still as the description writes them. Not a tool: ``arguments.py`` and ``drafts.py`` make those.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.importers.references import Pool
+from hub.sdk.wire import BodyKind, Encoding, Place, Style
+
+
+@dataclass(slots=True)
+class Given:
+    """One parameter as described; ``schema`` is raw."""
+
+    name: str
+    place: Place
+    schema: Any
+    required: bool = False
+    description: str = ""
+    style: Style = "form"
+    explode: bool = True
+    reserved: bool = False
+
+
+@dataclass(slots=True)
+class Body:
+    """A request body as described; ``fields`` stand for ``schema`` where a form's fields are parameters (2.0)."""
+
+    kind: BodyKind
+    media: str
+    schema: Any
+    required: bool = False
+    description: str = ""
+    encodings: dict[str, Encoding] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Operation:
+    """One operation. ``security`` are alternatives, each the names of schemes needed together with their scopes; None
+    where the description says nothing. ``server`` is its own base URL where it is not the document's."""
+
+    method: str
+    path: str
+    identifier: str = ""
+    title: str = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    deprecated: bool = False
+    parameters: list[Given] = field(default_factory=list)
+    body: Body | None = None
+    accept: str = "*/*"
+    streams: bool = False
+    security: list[dict[str, list[str]]] | None = None
+    server: str | None = None
+    trouble: str | None = None
+    notes: list[str] = field(default_factory=list)
+    own_key: str = ""
+
+    @property
+    def key(self) -> str:
+        """What names it for good: method and path as described, or what its kind of description has instead."""
+        return self.own_key or f"{self.method} {self.path}"
+
+
+@dataclass(slots=True)
+class Server:
+    """A base URL with its variables: each default, and the values it may take (empty for any)."""
+
+    url: str
+    variables: dict[str, tuple[str | None, tuple[str, ...]]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Description:
+    """A whole description, read. ``schemes`` are its security schemes as ``security.py`` knows them."""
+
+    kind: str
+    title: str
+    version: str
+    text: str
+    servers: list[Server]
+    operations: list[Operation]
+    schemes: dict[str, Mapping[str, Any]]
+    pool: Pool
+    security: list[dict[str, list[str]]] | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
+"""The methods operations may have; ``trace`` echoes credentials back and is left out."""
+
+
+def texts_of(node: Mapping[str, Any]) -> tuple[str, str]:
+    """Summary and description, each a string or empty."""
+    summary, description = node.get("summary"), node.get("description")
+    return summary if isinstance(summary, str) else "", description if isinstance(description, str) else ""
+
+
+def requirements_of(given: Any) -> list[dict[str, list[str]]] | None:
+    """Security requirements as a list of alternatives; None where there are none or they are malformed."""
+    if not isinstance(given, list):
+        return None
+    out = []
+    for one in given:
+        if isinstance(one, dict):
+            out.append(
+                {
+                    str(name): [str(scope) for scope in scopes or []]
+                    for name, scopes in one.items()
+                    if isinstance(scopes, list | type(None))
+                }
+            )
+    return out
+
+
+def tags_of(node: Mapping[str, Any]) -> tuple[str, ...]:
+    """An operation's tags."""
+    tags = node.get("tags")
+    return tuple(str(tag) for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()

@@ -1,0 +1,168 @@
+"""A provider as it is written: every key of ``provider.yaml`` and of ``auth:``, with what it means.
+
+Only the shape; ``compilation.py`` checks what a shape cannot say. ``hub schema provider`` prints its JSON Schema.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from hub.sdk.declaration import CONTRACT, ErrorRule
+from hub.sdk.provider.steps import (
+    Authorize,
+    Refresh,
+    Revoke,
+    Signing,
+    Strict,
+    Template,
+    TokenCall,
+    Who,
+)
+
+BEARER = Signing(headers={"Authorization": "Bearer {token}"})
+"""How access tokens are sent where nothing else is said (RFC 6750, section 2.1)."""
+
+
+class AccountSetting(Strict):
+    """A value the person gives before connecting (a subdomain, a server, a tenant)."""
+
+    title: str
+    description: str = ""
+    pattern: str | None = Field(default=None, description="Must match the whole value; required where host is true.")
+    host: bool = Field(default=False, description="May stand in a host name.")
+    default: str | None = None
+    choices: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _host(self) -> "AccountSetting":
+        if self.host and not (self.pattern or self.choices):
+            raise ValueError("host: true needs a pattern that matches the whole value, or choices")
+        return self
+
+
+class PastedField(Strict):
+    """One thing the person pastes. It is secret unless said otherwise."""
+
+    title: str
+    description: str = ""
+    pattern: str | None = Field(default=None, description="What a whole one looks like, to tell a slip from a refusal.")
+    secret: bool = True
+
+
+class AppCredentials(Strict):
+    """How the operator registers the hub as an app at the vendor."""
+
+    register_at: str = Field(description="The page where apps are registered.")
+    steps: tuple[str, ...] = Field(
+        default=(), description="What to tick and fill in there; {redirect_uri} is the hub's."
+    )
+    secret_expires: bool = Field(default=False, description="Whether client secrets end some day.")
+    test_mode: str | None = Field(default=None, description="What is different while the app is in test mode.")
+    https_only: bool = Field(default=False, description="Whether the redirect address must be https.")
+    needs_secret: bool = True
+
+
+class WrongTurn(Strict):
+    """A vendor's error that only the operator's app can be at fault for, and its remedy."""
+
+    when: str = Field(description="A word or code in the vendor's error.")
+    tell: str = Field(description="What the operator does about it.")
+
+
+class _Way(Strict):
+    title: str = Field(default="", description="What people choose by, where there are several ways.")
+    sign: Signing | None = None
+    steps: tuple[str, ...] = Field(default=(), description="What the person does to get what is asked for.")
+
+
+class PastedMethod(_Way):
+    """An API key, a bearer token, or a user name and password, pasted by the person."""
+
+    kind: Literal["key", "bearer", "basic"]
+    get_at: str | None = Field(default=None, description="The vendor's page where one is made.")
+    fields: dict[str, PastedField] = Field(default_factory=dict)
+    scopes: tuple[str, ...] = Field(default=(), description="What the key should be allowed, to be told to the person.")
+
+
+class Scopes(Strict):
+    """How scopes are asked for."""
+
+    separator: str = " "
+    always: tuple[str, ...] = Field(default=(), description="Asked for besides those of the tools.")
+    param: str = Field(default="scope", description="The parameter they are sent in.")
+
+
+class OAuthMethod(_Way):
+    """OAuth 2: the person agrees on the vendor's page (authorization code, RFC 6749, section 4.1)."""
+
+    kind: Literal["oauth2"]
+    authorize: Authorize
+    token: TokenCall
+    scopes: Scopes = Scopes()
+    pkce: Literal["s256", "required", "off"] = Field(
+        default="s256", description="RFC 7636; off where the vendor refuses it."
+    )
+    issuer: str | None = Field(default=None, description="What the vendor's iss says, where it sends one (RFC 9207).")
+    refresh: Refresh = Refresh()
+    app: AppCredentials
+    wrong_turns: tuple[WrongTurn, ...] = ()
+
+
+class ClientCredentialsMethod(_Way):
+    """OAuth 2 client credentials (RFC 6749, section 4.4), pasted by the person: ``client_id`` and ``client_secret``."""
+
+    kind: Literal["client_credentials"]
+    get_at: str | None = None
+    fields: dict[str, PastedField] = Field(default_factory=dict)
+    token: TokenCall
+    scopes: Scopes = Scopes()
+    refresh: Refresh = Refresh(mode="none")
+
+
+class JwtBearerMethod(_Way):
+    """A service account's key, pasted by the person: signed assertions are exchanged for tokens (RFC 7523)."""
+
+    kind: Literal["jwt_bearer"]
+    get_at: str | None = None
+    fields: dict[str, PastedField] = Field(default_factory=dict)
+    algorithm: Literal["RS256", "ES256", "PS256"] = "RS256"
+    claims: dict[str, Template] = Field(description="The assertion's claims besides iat, exp and jti.")
+    lifetime: int = Field(default=300, ge=30, le=3600)
+    key: str = Field(default="private_key", description="The field that holds the private key (PEM).")
+    key_id: Template | None = None
+    token: TokenCall
+    scopes: Scopes = Scopes()
+    refresh: Refresh = Refresh(mode="none")
+
+
+class OperatorMethod(_Way):
+    """One credential for all, given by the operator; calls are audited under each person's name."""
+
+    kind: Literal["operator"]
+    fields: dict[str, PastedField] = Field(default_factory=lambda: {"key": PastedField(title="Key")})
+
+
+Method = Annotated[
+    PastedMethod | OAuthMethod | ClientCredentialsMethod | JwtBearerMethod | OperatorMethod,
+    Field(discriminator="kind"),
+]
+
+
+class ProviderDeclaration(Strict):
+    """One third party at which people have accounts."""
+
+    contract: int = CONTRACT
+    title: str
+    hosts: tuple[Template, ...] = Field(
+        min_length=1,
+        description="The only hosts a credential is signed onto: example.com, *.example.com, localhost:8080, and "
+        "http://localhost:8080 where there is no TLS. {settings.x} stands for one with host: true.",
+    )
+    settings: dict[str, AccountSetting] = Field(default_factory=dict)
+    methods: dict[str, Method] = Field(min_length=1, description="The ways to connect, the recommended one first.")
+    who: Who | None = Field(
+        default=None, description="Whose account it is. Without it, accounts are named by the person."
+    )
+    revoke: Revoke
+    errors: list[ErrorRule] = Field(default_factory=list, description="Tried before a connector's own.")
+    manage_at: str | None = Field(default=None, description="The vendor's page about the account.")

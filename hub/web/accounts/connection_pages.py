@@ -1,0 +1,89 @@
+"""``/account/connections``: a person's accounts at apps: how they fare, their names, which one reads, and their end.
+
+Nobody sees another's here, admins included.
+"""
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from hub.broker.assembly import Brokerage
+from hub.broker.connecting import ConnectRefused
+from hub.clock import Clock
+from hub.gateway.own_tools import health_of
+from hub.registry import Catalog
+from hub.store import Store
+from hub.web.people.pages import form_of, page, see, shown
+from hub.web.people.session import require_sign_in
+
+PATH = "/account/connections"
+
+
+class ConnectionPages:
+    """The pages of accounts that are connected."""
+
+    def __init__(self, brokerage: Brokerage, catalog: Callable[[], Catalog], store: Store, clock: Clock) -> None:
+        self._brokerage = brokerage
+        self._catalog = catalog
+        self._rows = store.connections
+        self._clock = clock
+
+    def routes(self, app: web.Application) -> None:
+        """Add the routes to ``app``."""
+        app.router.add_get(PATH, page(self._listed))
+        app.router.add_post(f"{PATH}/{{id}}/rename", page(self._rename))
+        app.router.add_post(f"{PATH}/{{id}}/default", page(self._default))
+        app.router.add_post(f"{PATH}/{{id}}/disconnect", page(self._disconnect))
+
+    async def _listed(self, request: web.Request) -> web.Response:
+        who = await require_sign_in(request)
+        catalog, now = self._catalog(), self._clock.now()
+        mine = await self._rows.list(who.user.id)
+        rows = []
+        for one in mine:
+            provider = catalog.providers.get(one.provider)
+            apps = [name for name, loaded in catalog.connectors.items() if loaded.provider is provider and provider]
+            rows.append(
+                {
+                    "kept": one,
+                    "title": provider.title if provider is not None else one.provider,
+                    "app": apps[0] if apps else None,
+                    "health": health_of(one, now),
+                    "several": sum(other.provider == one.provider for other in mine) > 1,
+                }
+            )
+        offered = [loaded for loaded in catalog.connectors.values() if loaded.provider is not None]
+        return shown(request, "accounts/connections.html", who=who, rows=rows, offered=offered)
+
+    async def _rename(self, request: web.Request) -> web.Response:
+        who = await require_sign_in(request)
+        form = await form_of(request)
+        label, id = form.get("label", "").strip(), request.match_info["id"]
+        if not label or len(label) > 200 or not label.isprintable():
+            raise ConnectRefused("An account's name has 1 to 200 characters that can be printed.")
+        mine = await self._rows.list(who.user.id)
+        kept = next((one for one in mine if one.id == id), None)
+        if kept is None:
+            raise ConnectRefused("You have no such account.")
+        same = [one for one in mine if one.provider == kept.provider and one.id != id]
+        if any(one.label.casefold() == label.casefold() for one in same):
+            raise ConnectRefused("Another of your accounts there has this name already.")
+        await self._rows.rename(who.user.id, id, label)
+        return see(PATH)
+
+    async def _default(self, request: web.Request) -> web.Response:
+        who = await require_sign_in(request)
+        await form_of(request)
+        kept = next((one for one in await self._rows.list(who.user.id) if one.id == request.match_info["id"]), None)
+        if kept is None:
+            raise ConnectRefused("You have no such account.")
+        await self._rows.make_default(who.user.id, kept.provider, None if kept.is_default else kept.id)
+        return see(PATH)
+
+    async def _disconnect(self, request: web.Request) -> web.Response:
+        who = await require_sign_in(request)
+        await form_of(request)
+        ended = await self._brokerage.ending.disconnect(who.user.id, request.match_info["id"])
+        if ended is None:
+            raise ConnectRefused("You have no such account.")
+        return shown(request, "accounts/ended.html", ended=ended)
