@@ -20,7 +20,7 @@ PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 
 help:
 	@echo "make serve        the hub on this machine (make serve ARGS='--port 9000')"
-	@echo "make test         the tests (make test ARGS='-k name')"
+	@echo "make test         the tests (make test ARGS='-k name' WORKERS=0)"
 	@echo "make check        lint, format, types and tests: what a change must pass"
 	@echo "make descriptions real API descriptions imported, and their requests judged by Prism (HUB_SPECS=FOLDER)"
 	@echo "make conformance  the protocol's conformance suite against the hub (needs npm)"
@@ -55,8 +55,10 @@ $(STAMP): $(LOCKED)
 serve: $(STAMP)
 	$(BIN)/hub serve $(ARGS)
 
+# A file's tests stay together. WORKERS=0 runs all in one process, as a debugger needs it.
+WORKERS ?= 2
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,13 +1,10 @@
 """Wiring: the only module that knows every other. Opens the parts in order, joins them, closes them in reverse.
 
 Nothing is decided here. ``Hub`` is the running program without its socket, as the command line uses it;
-``serve`` puts it on the network.
+``hub/serving.py`` puts it on the network.
 """
 
 import asyncio
-import gc
-import signal
-import socket
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -15,15 +12,13 @@ from typing import Any
 
 from aiohttp import web
 
-from hub import __version__, huge_pages, machine, observe
+from hub import __version__
 from hub.broker.assembly import Brokerage
 from hub.broker.clients import configured
 from hub.broker.keys import CHANGE as KEY_CHANGE
 from hub.broker.keys import check_key
 from hub.clock import Clock, SystemClock
-from hub.config import Config, LimitsConfig
-from hub.doctor.start import warn_of_reach
-from hub.errors import ConfigError
+from hub.config import Config
 from hub.gateway import Gateway
 from hub.gateway.admission import Admission, room_of
 from hub.identity import Caller, Identity, local_caller, profiles_of
@@ -36,17 +31,17 @@ from hub.identity.people.openid_issuer import openid_settings
 from hub.machine import give_memory_back, watch_lag
 from hub.mcp_server import DOOR, Limits, McpServer
 from hub.observe import Metrics
-from hub.registry import Registry, Shelf, places_of
+from hub.registry import Registry, Shelf, configured_content, places_of
 from hub.seal import KeyRing
+from hub.servers import Pins, Servers
+from hub.servers.assembly import servers_of
 from hub.store import EVERYTHING, Store, StoreUnavailable
 from hub.upstream.places import Network
-from hub.upstream.resolver import SystemResolver
 from hub.upstream.transport import AioTransport, Transport
 from hub.upstream.upstream import Upstream
 from hub.web import Site
 from hub.web.accounts import account_routes
 from hub.web.client_address import client_address, trust
-from hub.web.connections import Patience, Port, open_files
 from hub.web.health import Health
 from hub.web.oauth import Arrivals, add_oauth, new_clients, resource_routes
 from hub.web.people.routes import people_routes
@@ -54,15 +49,6 @@ from hub.web.people.session import open_door, origin_of
 from hub.web.start import StartPage
 
 SERVER_INFO = {"name": "connector-hub", "title": "Connector hub", "version": __version__}
-
-CLOSING_SECONDS = 2.0
-"""How long connections may take to close after the calls in flight have ended (``Limits.grace``)."""
-
-YOUNG = 20_000
-"""New objects after which the garbage collector looks through them. Python's own number of some hundreds is reached by
-a few calls under way, which are then gone through again and again, and for nothing: they hold no cycles."""
-
-_log = observe.log("app")
 
 
 @dataclass(slots=True)
@@ -79,6 +65,7 @@ class Hub:
     trace: Trace
     upstream: Upstream
     registry: Registry
+    servers: Servers
     brokerage: Brokerage
     gateway: Gateway
     metrics: Metrics
@@ -149,13 +136,18 @@ class Hub:
                 profiles=profiles,
                 config=config.clients,
             )
+            pins = Pins(config.data_dir / "servers")
             registry = Registry(
                 places_of(config.connectors, config.data_dir),
                 clock=clock,
                 disabled=config.connectors.disabled,
                 unprefixed=config.connectors.unprefixed,
                 shelf=Shelf(config.data_dir / "cache" / "connectors", ring),
+                pinned=pins.get,
+                configured=configured_content(config.commands),
             )
+            servers = servers_of(config, pins, clock, transport, info=SERVER_INFO, recompile=registry.recompile)
+            stack.push_async_callback(servers.close)
             brokerage = Brokerage.of(
                 store,
                 ring,
@@ -180,13 +172,16 @@ class Hub:
                 accounts=brokerage.broker if config.auth.mode != "none" else None,
                 public_url=config.public_url if config.auth.mode != "none" else None,
                 tasks_per_user=config.limits.tasks_per_user,
+                relays=servers.relay,
             )
             registry.on_change(gateway.catalog_changed)
+            registry.on_change(lambda old, new: servers.follow(new.servers))
+            store.changes.watch(servers.heard)
             await registry.load()
             kept = stack.pop_all()
             return cls(
                 *(config, clock, ring, store, identity, people, oauth, trace, upstream),
-                *(registry, brokerage, gateway, metrics, kept),
+                *(registry, servers, brokerage, gateway, metrics, kept),
             )
         raise AssertionError("unreachable: the block above returns or raises")
 
@@ -268,6 +263,7 @@ def application(hub: Hub) -> web.Application:
     async def background(app: web.Application) -> Any:
         works = [
             asyncio.create_task(hub.registry.watch(), name="registry-watch"),
+            asyncio.create_task(hub.servers.keep(), name="servers-keep"),
             asyncio.create_task(watch_lag(hub.metrics, hub.clock), name="watch-lag"),
             asyncio.create_task(give_memory_back(hub.clock), name="give-memory-back"),
         ]
@@ -288,101 +284,3 @@ def application(hub: Hub) -> web.Application:
     app.cleanup_ctx.append(background)
     app.on_shutdown.append(stop)
     return app
-
-
-def run(config: Config) -> None:
-    """Run the hub until SIGTERM or SIGINT, whatever its connectors do. Raises ``ConfigError`` when it cannot start.
-
-    A connector's own tasks and callbacks may call ``sys.exit``, which ends the event loop's run; it is taken up again.
-    """
-    with asyncio.Runner() as runner:
-        loop = runner.get_loop()
-        serving = loop.create_task(serve(config), name="serve")
-        while True:
-            try:
-                return loop.run_until_complete(serving)
-            except (SystemExit, KeyboardInterrupt) as wrong:
-                if serving.done():
-                    raise
-                _log.error("something in the hub tried to end it; it goes on", exc_info=wrong)
-
-
-async def serve(config: Config) -> None:
-    """Run the hub until SIGTERM or SIGINT. Raises ``ConfigError`` when it cannot start."""
-    stopped = _stop_signal()
-    machine.few_heaps()
-    # What is loaded lives as long as the hub; going through it again and again would only hold up the calls.
-    gc.disable()
-    try:
-        hub = await Hub.start(config)
-    finally:
-        gc.enable()
-    gc.freeze()
-    gc.set_threshold(YOUNG)
-    huge_pages.gather()
-    try:
-        runner = web.AppRunner(application(hub), access_log=None, shutdown_timeout=CLOSING_SECONDS)
-        await runner.setup()
-        try:
-            await _listen(runner, config)
-            if config.auth.mode != "none" and (secret := await hub.people.first_link()) is not None:
-                # The one secret that is ever logged: whoever reads this log runs the hub, and it works once.
-                _log.warning(
-                    "there is no user yet; the first admin begins at this link, which works once within three days",
-                    link=f"{config.public_url}/setup/{secret}",
-                )
-            for loaded in hub.registry.catalog.connectors.values():
-                if loaded.state in ("set_aside", "held", "stale"):
-                    _log.warning(
-                        "connector not served", connector=loaded.name, state=loaded.state, reason=loaded.reason
-                    )
-            _log.info(
-                "the hub is ready",
-                url=f"{config.public_url}/mcp",
-                listening=[f"{address[0]}:{address[1]}" for address in runner.addresses],
-                connectors=sum(1 for one in hub.registry.catalog.connectors.values() if one.state == "ok"),
-                tools=sum(1 for one in hub.registry.catalog.tools.values() if one.listed),
-            )
-            looking = asyncio.create_task(warn_of_reach(config.public_url, SystemResolver(1)), name="reach")
-            await stopped.wait()
-            looking.cancel()
-            _log.info("the hub stops")
-        finally:
-            await runner.cleanup()
-    finally:
-        await hub.close()
-
-
-async def _listen(runner: web.AppRunner, config: Config) -> None:
-    host, port = config.listen.host, config.listen.port
-    try:
-        await Port(runner, host, port, Patience(most=_connections(config.limits))).start()
-    except (OSError, socket.gaierror) as wrong:
-        raise ConfigError(
-            f"listen: {host}:{port} cannot be listened on ({wrong.strerror or wrong}). Is another hub running? "
-            "Set listen.port, or HUB_LISTEN__PORT, to a free port."
-        ) from None
-
-
-def _connections(limits: LimitsConfig) -> int:
-    """How many connections there can be, with the open files the system lets this process have."""
-    wanted = limits.connections + limits.upstream_connections
-    missing = wanted - open_files(wanted)
-    if not missing:
-        return limits.connections
-    most = max(1, limits.connections - missing)
-    _log.warning(
-        "the system allows fewer open files than limits.connections needs; raise its limit (ulimit -n, LimitNOFILE)",
-        connections=most,
-        wanted=limits.connections,
-    )
-    return most
-
-
-def _stop_signal() -> asyncio.Event:
-    """An event set by SIGTERM or SIGINT, from now on."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(one, stopped.set)
-    return stopped

@@ -20,15 +20,15 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(("__init__", "errors", "config", "seal", "yaml", "clock", "observe", "machine", "huge_pages"), 0),
     **dict.fromkeys(("sdk",), 1),
     **dict.fromkeys(("importers", "upstream", "store"), 2),
-    **dict.fromkeys(("registry", "broker", "identity", "doctor"), 3),
+    **dict.fromkeys(("registry", "broker", "identity", "doctor", "servers"), 3),
     **dict.fromkeys(("gateway",), 4),
     **dict.fromkeys(("mcp_server", "web", "testing"), 5),
-    **dict.fromkeys(("app", "cli", "__main__"), 6),
+    **dict.fromkeys(("app", "serving", "cli", "__main__"), 6),
 }
 ONE_ROOM = {0, 6}
 """Floors whose modules know each other: the ground, and the wiring on top."""
 
-WEB_ROOMS = {"mcp_server", "web", "app"}
+WEB_ROOMS = {"mcp_server", "web", "app", "serving"}
 PLACES: dict[str, set[str]] = {
     "aiohttp_jinja2": {"web", "app"},
     "jinja2": {"web", "app"},

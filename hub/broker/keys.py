@@ -18,8 +18,7 @@ async def check_key(store: Store, ring: KeyRing) -> None:
     """See that the key file is this database's. Raises ``ConfigError`` that says how to go on where it is not."""
     sealed = await store.sealed.check()
     if sealed is None:
-        await store.sealed.put_check(ring.box(_PURPOSE).seal(_WORD, bound=""))
-        return
+        sealed = await store.sealed.first_check(ring.box(_PURPOSE).seal(_WORD, bound=""))
     try:
         ring.box(_PURPOSE).open(sealed, bound="", now=0.0)
     except SealBroken:

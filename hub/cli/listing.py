@@ -7,9 +7,11 @@ import orjson
 import typer
 
 from hub.cli.options import ConfigFile, run, settings
+from hub.cli.pins import pins_of
 from hub.clock import SystemClock
 from hub.config import Config
-from hub.registry import Catalog, Loaded, Registry, places_of, to_json
+from hub.registry import Catalog, Loaded, Registry, configured_content, places_of, to_json
+from hub.servers import Pins
 
 WORDS = {"ok": "ok", "stale": "stale", "set_aside": "set aside", "held": "held back", "disabled": "disabled"}
 
@@ -22,6 +24,8 @@ async def loaded_catalog(config: Config) -> Catalog:
         clock=SystemClock(),
         disabled=connectors.disabled,
         unprefixed=connectors.unprefixed,
+        pinned=pins_of(config).get,
+        configured=configured_content(config.commands),
     )
     return await registry.load()
 
@@ -36,7 +40,8 @@ def list_connectors(
 
     Each has its state, and the reason where it does not serve.
     """
-    catalog = run(loaded_catalog(settings(config)))
+    chosen = settings(config)
+    catalog = run(loaded_catalog(chosen))
     if as_json:
         told = [to_json(loaded) for loaded in catalog.connectors.values()]
         typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
@@ -45,6 +50,19 @@ def list_connectors(
         typer.echo("There are no connectors. Make one: hub new NAME")
     for loaded in catalog.connectors.values():
         typer.echo(_told(loaded))
+        if loaded.compiled is not None and loaded.compiled.server is not None:
+            typer.echo(textwrap.indent(_server(loaded.name, pins_of(chosen)), "    "))
+
+
+def _server(name: str, pins: Pins) -> str:
+    """How the MCP server behind a connector fares, as the hub last saw it."""
+    pin = pins.get(name)
+    if pin is None:
+        return "its server has not been asked yet; a hub that runs asks it"
+    lines = ["its server answers" if pin.trouble is None else pin.trouble]
+    if waiting := pins.waiting(name):
+        lines.append(f"changes that wait for a yes: {len(waiting)} (hub pin diff {name})")
+    return "\n".join(lines)
 
 
 def _told(loaded: Loaded) -> str:

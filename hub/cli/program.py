@@ -19,6 +19,7 @@ from hub.cli import (
     keys,
     listing,
     maintenance,
+    pins,
     providers,
     recording,
     scaffold,
@@ -80,6 +81,7 @@ app.add_typer(keys.app, name="key")
 app.command("recover")(keys.recover)
 app.command("doctor")(doctor.doctor)
 app.add_typer(importing.app, name="import")
+app.add_typer(pins.app, name="pin")
 app.command("migrate")(maintenance.migrate)
 app.command("version")(maintenance.version)
 

@@ -22,6 +22,7 @@ class Subject(StrEnum):
     CONNECTOR = "connector"
     PROVIDER = "provider"
     DESCRIBED = "described"
+    SERVER = "server"
     CONFIG = "config"
     RECORDING = "recording"
 
@@ -39,7 +40,8 @@ def schema(
 ) -> None:
     """Print a JSON Schema for editors.
 
-    It is that of a connector's YAML, of a provider's, of an imported connector's, of the config file or of a recording.
+    It is that of a connector's YAML, of a provider's, of an imported connector's, of an MCP server's, of the config
+    file or of a recording.
 
     Save it beside your files (hub schema connector > connector.schema.json) and begin each file with the line
     # yaml-language-server: $schema=connector.schema.json
@@ -52,6 +54,10 @@ def _model(subject: Subject) -> type[BaseModel]:
         from hub.importers.declaration import DescribedDeclaration
 
         return DescribedDeclaration
+    if subject is Subject.SERVER:
+        from hub.importers.foreign.declaration import ServerDeclaration
+
+        return ServerDeclaration
     return MODELS[subject]
 
 

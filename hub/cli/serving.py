@@ -1,4 +1,4 @@
-"""``hub serve``. Not the server: that is ``hub.app``."""
+"""``hub serve``. Not the server: that is ``hub.serving``."""
 
 import logging
 from typing import Annotated
@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from hub import observe
-from hub.app import run as run_hub
 from hub.cli.options import ConfigFile, settings
+from hub.serving import run as run_hub
 
 
 def serve(

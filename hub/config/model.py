@@ -205,6 +205,18 @@ class ProfileConfig(_Section):
     )
 
 
+class CommandConfig(_Section):
+    """A program on this machine that is an MCP server, and becomes the connector of its name."""
+
+    run: tuple[str, ...] = Field(min_length=1)
+    env: Mapping[str, SecretStr] = Field(default_factory=dict)
+    folder: Within | None = None
+    title: str = Field(default="", max_length=100)
+    description: str = ""
+    effects: Mapping[str, Literal["read", "write", "send", "pay", "destroy"]] = Field(default_factory=dict)
+    allow: tuple[Literal["sampling", "ui"], ...] = ()
+
+
 def _issuer(text: str) -> str:
     """An OpenID Connect issuer: an https URL without query (http for one on loopback); raises ``ValueError``."""
     parts = urlsplit(text)
@@ -273,6 +285,7 @@ class Config(_Section):
     oidc: Mapping[ConnectorName, OidcConfig] = Field(default_factory=dict)
     clients: ClientsConfig = ClientsConfig()
     profiles: Mapping[ConnectorName, ProfileConfig] = Field(default_factory=dict)
+    commands: Mapping[ConnectorName, CommandConfig] = Field(default_factory=dict)
     limits: LimitsConfig = LimitsConfig()
 
     @field_validator("connectors")

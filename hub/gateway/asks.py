@@ -15,7 +15,8 @@ import orjson
 from hub.clock import Clock
 from hub.errors import StateRejected, ToolError
 from hub.identity import Caller
-from hub.sdk.talk import Ask
+from hub.sdk.relay import STATE, RelayPending
+from hub.sdk.talk import Ask, AskPending
 from hub.seal import Box, SealBroken
 
 STATE_SECONDS = 3600.0
@@ -60,7 +61,7 @@ class Asks:
                     "requestState was altered, has expired or belongs to another call; call again without it."
                 ) from None
             answers = orjson.loads(held)
-        given = {name: answer for name, answer in resume.responses.items() if isinstance(answer, Mapping)}
+        given = {name: one for name, one in resume.responses.items() if isinstance(one, Mapping) and name != STATE}
         return {**answers, **given}
 
     def required(
@@ -77,6 +78,13 @@ class Asks:
             "inputRequests": {name: ask.request() for name, ask in asks.items()},
             "requestState": state,
         }
+
+
+def carried(answers: Mapping[str, Any], pending: AskPending) -> Mapping[str, Any]:
+    """The answers to carry along, with the state of the MCP server that asks, where it is one."""
+    if not isinstance(pending, RelayPending):
+        return answers
+    return {**answers, STATE: {"state": pending.state}}
 
 
 def _bound(caller: Caller, call: str, arguments: Any) -> str:

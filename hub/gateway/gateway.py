@@ -22,7 +22,7 @@ from hub.errors import (
 from hub.gateway import results
 from hub.gateway.accounts import Accounts, Doors, Links
 from hub.gateway.admission import Admission
-from hub.gateway.asks import Asks, Resume
+from hub.gateway.asks import Asks, Resume, carried
 from hub.gateway.audit import Audit, Measures, Records
 from hub.gateway.authorize import allowed, authorize
 from hub.gateway.completions import Completions
@@ -37,6 +37,7 @@ from hub.identity import Caller
 from hub.observe import log
 from hub.registry import Catalog, Entry, PromptEntry
 from hub.sdk.http import Send
+from hub.sdk.relay import Relay, Relayed, Relays
 from hub.sdk.request import Call as Declared
 from hub.sdk.schema import check_arguments
 from hub.sdk.talk import AskPending, Silence, Talk
@@ -56,7 +57,8 @@ class Gateway:
     ``catalog`` gives the snapshot to serve from; ``settings`` are the operator's values for connectors. With a
     ``store`` calls can become tasks, and what a tool announces is heard in all processes; ``deadline`` is the seconds
     within which a call is answered; ``admission`` bounds how many run at once, ``tasks_per_user`` how many of one
-    user are tasks. ``accounts`` sign calls, and people connect them at ``public_url``. The coroutines raise only
+    user are tasks. ``accounts`` sign calls, and people connect them at ``public_url``; ``relays`` reaches
+    other MCP servers. The coroutines raise only
     ``ProtocolError`` kinds and ``Refused``; cancelling one cancels the call.
     """
 
@@ -77,6 +79,7 @@ class Gateway:
         accounts: Accounts | None = None,
         public_url: str | None = None,
         tasks_per_user: int = MOST,
+        relays: Relays | None = None,
     ) -> None:
         self._catalog = catalog
         self._records = Records(audit, clock, measures)
@@ -92,6 +95,7 @@ class Gateway:
             settings=settings or {},
             announce=self._echo.announce,
             admission=admission,
+            relays=relays,
             **extra,
         )
         self.links = Links(ring.box("connect link"), clock, public_url) if public_url is not None else None
@@ -202,7 +206,8 @@ class Gateway:
             answer = self._led(caller, entry, arguments, answers, talk, wrong)
         except AskPending as pending:
             outcome = "asked"
-            answer = self._asks.required(caller, f"tools/call {entry.full_name}", arguments, answers, pending.asks)
+            known = carried(answers, pending)
+            answer = self._asks.required(caller, f"tools/call {entry.full_name}", arguments, known, pending.asks)
         except asyncio.CancelledError:
             outcome = "cancelled"
             raise
@@ -298,7 +303,11 @@ class Gateway:
             account = await self._doors.account(catalog, entry.connector, caller, self._runs.send)
             http = self._runs.http(entry.connector, caller, purpose=f"resource {uri}", account=account)
             context = self._runs.context(entry.connector, caller, talk, answers, http, account)
-            value = await self._runs.value(entry.resource.run, context, entry.connector, variables)
+            foreign = isinstance(entry.resource.run, Relay)
+            given = {"uri": uri} if foreign else variables
+            value = await self._runs.value(entry.resource.run, context, entry.connector, given)
+            if isinstance(value, Relayed):
+                return results.relayed(value)
             contents = results.contents(uri, entry.resource.mime_type, value)
             return {"resultType": "complete", "contents": contents}
 
@@ -327,6 +336,8 @@ class Gateway:
                 http = self._runs.http(entry.connector, caller, purpose=f"prompt {name}", account=account)
                 context = self._runs.context(entry.connector, caller, talk, answers, http, account)
                 value = await self._runs.value(prompt.run, context, entry.connector, given)
+                if isinstance(value, Relayed):
+                    return results.relayed(value)
             return {
                 "resultType": "complete",
                 "description": prompt.description,
@@ -349,7 +360,7 @@ class Gateway:
             async with asyncio.timeout(self._deadline):
                 return await make(answers)
         except AskPending as pending:
-            return self._asks.required(caller, call, arguments, answers, pending.asks)
+            return self._asks.required(caller, call, arguments, carried(answers, pending), pending.asks)
         except (ProtocolError, NotFoundError, asyncio.CancelledError):
             raise
         except Exception as wrong:

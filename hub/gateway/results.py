@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from hub.errors import ToolError
 from hub.sdk.content import Audio, Embedded, File, Image, Link, Message, Page, Result, Text
+from hub.sdk.relay import Relayed
 from hub.sdk.request import Call
 from hub.sdk.tool import Tool
 
@@ -42,6 +43,8 @@ def result(tool: Tool, value: Any) -> dict[str, Any]:
     """
     if type(value) is dict:
         return _structured(tool, value)
+    if isinstance(value, Relayed):
+        return relayed(value)
     if isinstance(value, Result):
         return _blocks(tool, list(value.blocks), value.data)
     if isinstance(value, _BLOCKS):
@@ -64,6 +67,25 @@ def result(tool: Tool, value: Any) -> dict[str, Any]:
     if isinstance(value, bool | int | float):
         return {"resultType": "complete", "content": [{"type": "text", "text": orjson.dumps(value).decode()}]}
     return _structured(tool, value)
+
+
+def relayed(value: Relayed) -> dict[str, Any]:
+    """A result of another MCP server, whole. Raises ``ToolError`` where it is above the budget."""
+    blocks = [*value.result.get("content", ()), *value.result.get("contents", ())]
+    blocks += [one.get("content", {}) for one in value.result.get("messages", ())]
+    data = value.result.get("structuredContent")
+    text = len(orjson.dumps(data)) if data is not None else 0
+    binary = 0
+    for block in blocks:
+        held = block.get("resource", block)
+        text += len(held.get("text", ""))
+        binary += len(held.get("data", "")) + len(held.get("blob", ""))
+    if text > CHARACTERS or binary > BINARY_CHARACTERS:
+        raise ToolError(
+            f"The answer has {text + binary:,} characters, more than can be passed on ({CHARACTERS:,} of text). "
+            "Ask for less: fewer items, fewer fields or a smaller part."
+        )
+    return {"resultType": "complete", **value.result}
 
 
 def _structured(tool: Tool, value: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from hub.sdk.client import Http
 from hub.sdk.context import Context, User
 from hub.sdk.http import Reach, Send, host_of
 from hub.sdk.placeholders import Pattern, Scope
+from hub.sdk.relay import Relay, Relays
 from hub.sdk.request import Call, fill_base_url
 from hub.sdk.talk import AskPending, Talk
 from hub.sdk.tool import CompiledConnector, Function
@@ -64,7 +65,9 @@ class Runs:
         announce: Callable[[str], Awaitable[None]],
         new_key: Callable[[], str] = lambda: str(uuid.uuid4()),
         admission: Admission | None = None,
+        relays: Relays | None = None,
     ) -> None:
+        self._relays = relays
         self._cursors = cursors
         self._clock = clock
         self._settings = settings
@@ -135,6 +138,7 @@ class Runs:
             answers=answers,
             announce=self._announce,
             logger=connector.name,
+            relays=self._relays,
         )
 
     @asynccontextmanager
@@ -148,7 +152,7 @@ class Runs:
             self._admission.leave(user)
 
     async def value(
-        self, run: Function | Call, context: Context, connector: CompiledConnector, arguments: Mapping[str, Any]
+        self, run: Function | Call | Relay, context: Context, connector: CompiledConnector, arguments: Mapping[str, Any]
     ) -> Any:
         """What the function returned, or what the declared request's reply says. Raises ``HubBusy`` when there is no
         place for the call, and whatever the run raises. A task lends its place while it waits for a person."""
@@ -172,10 +176,14 @@ class Runs:
             self._admission.leave(user)
 
     async def _run(
-        self, run: Function | Call, context: Context, connector: CompiledConnector, arguments: Mapping[str, Any]
+        self, run: Function | Call | Relay, context: Context, connector: CompiledConnector, arguments: Mapping[str, Any]
     ) -> Any:
         if isinstance(run, Call):
             return await context.http.call(run, arguments)
+        if isinstance(run, Relay):
+            if context.relays is None:
+                raise OperatorNeeded(f"{connector.title} is another MCP server, and none can be reached from here.")
+            return await context.relays(run, arguments, context)
         given = run.convert(arguments)
         if run.takes_context:
             given[run.context_name] = context

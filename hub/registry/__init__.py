@@ -8,6 +8,7 @@ Not what a connector is (``hub.sdk``), and not who may call what (the gateway).
 """
 
 from hub.registry.catalog import Catalog, Loaded, State, to_json
+from hub.registry.configured import configured_content
 from hub.registry.entries import Entry, Listing, Offer, PromptEntry, ResourceEntry, TemplateEntry
 from hub.registry.places import Place, places_of
 from hub.registry.registry import Registry
@@ -26,6 +27,7 @@ __all__ = [
     "Shelf",
     "State",
     "TemplateEntry",
+    "configured_content",
     "places_of",
     "to_json",
 ]

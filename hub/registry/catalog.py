@@ -14,6 +14,7 @@ from hub.registry.entries import Entry, Listing, Offer, PromptEntry, ResourceEnt
 from hub.registry.providers import ProviderState, provider_of
 from hub.sdk.names import RESERVED_CONNECTORS
 from hub.sdk.provider import Provider, check_joined
+from hub.sdk.relay import Server, connector_of_uri
 from hub.sdk.tool import CompiledConnector
 
 State = Literal["ok", "stale", "set_aside", "held", "disabled"]
@@ -60,13 +61,20 @@ class Catalog:
     states: Mapping[str, ProviderState] = field(default_factory=dict)
     providers: Mapping[str, Provider] = field(default_factory=dict)
 
+    @property
+    def servers(self) -> dict[str, Server]:
+        """The other MCP servers, by connector."""
+        compiled = {name: loaded.compiled for name, loaded in self.connectors.items()}
+        return {name: one.server for name, one in compiled.items() if one is not None and one.server is not None}
+
     def template_for(self, uri: str) -> tuple[TemplateEntry, dict[str, str]] | None:
-        """The first template that ``uri`` fits, with its variables, percent-decoded."""
+        """The first template that ``uri`` fits, with its variables, percent-decoded; else its MCP server."""
         for entry in self.templates.values():
             variables = entry.match(uri)
             if variables is not None:
                 return entry, variables
-        return None
+        loaded = self.connectors.get(connector_of_uri(uri) or "")
+        return (loaded.offer.foreign, {}) if loaded is not None and loaded.offer.foreign is not None else None
 
 
 def catalog_of(

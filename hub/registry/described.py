@@ -9,6 +9,9 @@ from typing import Any
 
 from hub.errors import ConnectorError
 from hub.importers import KINDS
+from hub.importers.foreign import KIND as SERVER
+from hub.importers.foreign.pin import Pin
+from hub.registry.places import CONFIGURED
 from hub.registry.units import Content
 from hub.sdk.compilation import compile_yaml
 from hub.sdk.tool import CompiledConnector
@@ -19,9 +22,22 @@ def is_described(data: Any) -> bool:
     return isinstance(data, Mapping) and data.get("kind") in KINDS
 
 
-def compile_declared(content: Content, data: Any, file: str, *, prefix: bool) -> CompiledConnector:
-    """The connector in a parsed declaration, hand-written or described. Raises ``ConnectorError``."""
+def is_server(data: Any) -> bool:
+    """Whether a parsed ``connector.yaml`` is another MCP server."""
+    return isinstance(data, Mapping) and data.get("kind") == SERVER
+
+
+def compile_declared(
+    content: Content, data: Any, file: str, *, prefix: bool, pin: Pin | None = None
+) -> CompiledConnector:
+    """The connector in a parsed declaration, hand-written, described or another server's, of whose word ``pin`` is
+    accepted. Raises ``ConnectorError``."""
     name = content.unit.name
+    if is_server(data):
+        from hub.importers.foreign.compilation import compile_server
+
+        configured = content.unit.place.label == CONFIGURED
+        return compile_server(name, data, pin, file, prefix=prefix, configured=configured)
     if not is_described(data):
         return compile_yaml(name, data, file, prefix=prefix)
     # A hub without imported connectors does not wait for what imports them.

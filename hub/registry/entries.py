@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from hub.errors import ConnectorError
 from hub.registry.template import Template
 from hub.sdk.names import full_name
+from hub.sdk.relay import Relay, uri_prefix
 from hub.sdk.tool import CompiledConnector, Effect, Prompt, Resource, Tool
 
 Listing = dict[str, Any]
@@ -97,7 +98,7 @@ class PromptEntry:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """All entries of one connector, in the order of its declarations. ``old_names`` lead to tools; ``warnings``
-    tell of those that cannot."""
+    tell of those that cannot. ``foreign`` stands for every other URI of the MCP server behind it."""
 
     tools: tuple[Entry, ...] = ()
     old_names: tuple[tuple[str, Entry], ...] = ()
@@ -105,6 +106,7 @@ class Offer:
     templates: tuple[TemplateEntry, ...] = ()
     prompts: tuple[PromptEntry, ...] = ()
     warnings: tuple[str, ...] = ()
+    foreign: TemplateEntry | None = None
 
 
 def offer_of(connector: CompiledConnector, *, prefix: bool) -> Offer:
@@ -137,7 +139,17 @@ def offer_of(connector: CompiledConnector, *, prefix: bool) -> Offer:
         ),
         tuple(PromptEntry(connector, one, full, _prompt(one, full)) for full, one in prompts),
         tuple(warnings),
+        _foreign(connector),
     )
+
+
+def _foreign(connector: CompiledConnector) -> TemplateEntry | None:
+    if connector.server is None:
+        return None
+    uri = f"{uri_prefix(connector.name)}{{uri}}"
+    run = Relay(connector.name, "resources/read")
+    resource = Resource(uri, "resource", "Resource", "", run, variables=("uri",))
+    return TemplateEntry(connector, resource, uri, {}, Template(uri))
 
 
 def _tool(tool: Tool) -> Listing:
@@ -151,7 +163,7 @@ def _tool(tool: Tool) -> Listing:
     listing["annotations"] = tool.annotations()
     if tool.meta:
         listing["_meta"] = dict(tool.meta)
-    return listing
+    return {**tool.further, **listing}
 
 
 def _resource(resource: Resource, key: str) -> Listing:
@@ -160,7 +172,7 @@ def _resource(resource: Resource, key: str) -> Listing:
         listing["description"] = resource.description
     if resource.mime_type is not None:
         listing["mimeType"] = resource.mime_type
-    return listing
+    return {**resource.further, **listing}
 
 
 def _prompt(prompt: Prompt, full: str) -> Listing:
@@ -171,4 +183,10 @@ def _prompt(prompt: Prompt, full: str) -> Listing:
             argument["description"] = one.description
         argument["required"] = one.required
         arguments.append(argument)
-    return {"name": full, "title": prompt.title, "description": prompt.description, "arguments": arguments}
+    return {
+        **prompt.further,
+        "name": full,
+        "title": prompt.title,
+        "description": prompt.description,
+        "arguments": arguments,
+    }

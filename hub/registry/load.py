@@ -21,6 +21,7 @@ from typing import TextIO
 from hub import yaml
 from hub.errors import ConnectorError, HubError
 from hub.importers.compilation import ConnectorHeld
+from hub.importers.foreign.pin import Pin
 from hub.registry.described import compile_declared
 from hub.registry.modules import PARENT, Generation
 from hub.registry.units import Content, Unit
@@ -49,8 +50,10 @@ class Outcome:
 class Loading:
     """One load under way in its thread."""
 
-    def __init__(self, content: Content, *, prefix: bool, timeout: float) -> None:
-        """Start loading ``content``; ``prefix`` as in ``sdk.names.full_name``, ``timeout`` in seconds."""
+    def __init__(self, content: Content, *, prefix: bool, timeout: float, pin: Pin | None = None) -> None:
+        """Start loading ``content``; ``prefix`` as in ``sdk.names.full_name``, ``timeout`` in seconds, ``pin`` what is
+        accepted of the MCP server it names."""
+        self._pin = pin
         self.content = content
         self._prefix = prefix
         self._timeout = timeout
@@ -80,7 +83,9 @@ class Loading:
     def _run(self) -> None:
         generation = Generation(self.content) if self.content.unit.code is not None else None
         try:
-            outcome = Outcome(_compile(self.content, generation, prefix=self._prefix), generation=generation)
+            outcome = Outcome(
+                _compile(self.content, generation, prefix=self._prefix, pin=self._pin), generation=generation
+            )
         except BaseException as wrong:  # noqa: BLE001 - the edge to authors' code; SystemExit ends here
             outcome = Outcome(reason=reason(wrong, self.content.unit), held=isinstance(wrong, ConnectorHeld))
         with self._lock:
@@ -97,7 +102,7 @@ class Loading:
         return f"{at}: loading did not end within {self._timeout:g} s; do at a call what takes time, not at import."
 
 
-def _compile(content: Content, generation: Generation | None, *, prefix: bool) -> CompiledConnector:
+def _compile(content: Content, generation: Generation | None, *, prefix: bool, pin: Pin | None) -> CompiledConnector:
     """The connector in ``content``; raises what its declaration or code gets wrong."""
     unit = content.unit
     declared = None
@@ -107,7 +112,7 @@ def _compile(content: Content, generation: Generation | None, *, prefix: bool) -
             text = content.files[unit.declaration].decode("utf-8-sig")
         except UnicodeDecodeError as wrong:
             raise ConnectorError(f"{file}: byte {wrong.start} is not UTF-8; save it as UTF-8.") from None
-        declared = compile_declared(content, yaml.load(text, file), file, prefix=prefix)
+        declared = compile_declared(content, yaml.load(text, file), file, prefix=prefix, pin=pin)
     python = None
     if generation is not None and unit.code is not None:
         file = unit.shown(unit.code)

@@ -13,6 +13,10 @@ SHIPPED = "shipped"
 """How the place of the shipped connectors is called where people read it."""
 
 
+CONFIGURED = "configuration"
+"""How the place of connectors is called that the operator's configuration declares."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """One folder of connectors; it need not exist yet.

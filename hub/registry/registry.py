@@ -15,6 +15,7 @@ from watchfiles import awatch
 from hub import observe
 from hub.clock import Clock
 from hub.errors import ConfigError
+from hub.importers.foreign.pin import Pin
 from hub.registry.catalog import Catalog, Loaded, State, catalog_of
 from hub.registry.load import IMPORT_TIMEOUT, Loading, Outcome, stdout_diverted
 from hub.registry.places import Place
@@ -70,10 +71,15 @@ class Registry:
         import_timeout: float = IMPORT_TIMEOUT,
         force_polling: bool | None = None,
         shelf: Shelf | None = None,
+        pinned: Callable[[str], Pin | None] | None = None,
+        configured: Sequence[Content] = (),
     ) -> None:
         """``places`` in order (``places_of``); ``disabled`` and ``unprefixed`` are connectors' names;
         ``import_timeout`` in seconds; ``force_polling`` looks at files in intervals instead of asking the system
-        (None: as WATCHFILES_FORCE_POLLING says); ``shelf`` keeps what was compiled for the next start."""
+        (None: as WATCHFILES_FORCE_POLLING says); ``shelf`` keeps what was compiled for the next start;
+        ``pinned`` tells what is accepted of a connector's MCP server, ``configured`` are connectors no file holds."""
+        self._pinned = pinned or (lambda name: None)
+        self._configured = {one.unit.name: one for one in configured}
         self._places = tuple(places)
         self._clock = clock
         self._disabled = frozenset(disabled)
@@ -81,6 +87,7 @@ class Registry:
         self._import_timeout = import_timeout
         self._force_polling = force_polling
         self._shelf = shelf
+        self._outdated: set[str] = set()
         self._unshelved: dict[str, Content] = {}
         self._catalog = Catalog()
         self._listeners: list[Listener] = []
@@ -112,6 +119,8 @@ class Registry:
     async def reload(self) -> Catalog:
         """Load what changed since the last time, and swap the catalog. Raises ``ConfigError`` as ``load``."""
         async with self._lock:
+            while self._outdated:
+                self._kept.pop(self._outdated.pop(), None)
             self._seen, winners = await asyncio.to_thread(self._look)
             self._states = await asyncio.to_thread(self._look_for_providers)
             with stdout_diverted():
@@ -119,6 +128,11 @@ class Registry:
             self._publish(winners)
             self._loaded = True
             return self._catalog
+
+    async def recompile(self, name: str) -> None:
+        """Compile one connector anew though its files are the same: what is accepted of its server changed."""
+        self._outdated.add(name)
+        await self.reload()
 
     async def watch(self) -> None:
         """Reload on every change in the places, until cancelled."""
@@ -198,7 +212,12 @@ class Registry:
             before = winners.pop(unit.name, None)
             replaces = (*before[1], str(before[0].path)) if before else ()
             winners[unit.name] = (unit, replaces)
-        return units, {name: _Winner(read(unit), replaces) for name, (unit, replaces) in winners.items()}
+        found = {name: _Winner(read(unit), replaces) for name, (unit, replaces) in winners.items()}
+        for name, content in self._configured.items():
+            file = found.get(name)
+            replaced = (*file.replaces, str(file.content.unit.path)) if file else ()
+            found[name] = _Winner(content, replaced)
+        return units, found
 
     def _declarations(self) -> tuple[ProviderFile, ...]:
         return provider_files(self._places)
@@ -228,7 +247,8 @@ class Registry:
             if name in found:
                 self._keep(content, Outcome(found[name]))
                 continue
-            loading = Loading(content, prefix=self._prefixed(name), timeout=self._import_timeout)
+            pin = await asyncio.to_thread(self._pinned, name)
+            loading = Loading(content, prefix=self._prefixed(name), timeout=self._import_timeout, pin=pin)
             if await loading.within(_PATIENCE):
                 self._keep(content, await loading.outcome())
             else:

@@ -3,6 +3,7 @@
 Errors carry file, line and path. Nothing is evaluated later that could have been refused here.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -34,6 +35,9 @@ from hub.sdk.tool import Argument, CompiledConnector, Prompt, Resource, Tool
 from hub.yaml import line_of
 
 Declared = TypeVar("Declared", bound=BaseModel)
+
+_QUERY = re.compile(r"\s*(query\b|\{)")
+"""A GraphQL operation that changes nothing (GraphQL specification, 2.3 Operations)."""
 
 
 def compile_yaml(name: str, data: Any, file: str, *, prefix: bool = True) -> CompiledConnector:
@@ -193,8 +197,9 @@ class _Compilation:
         call = self._call(declared.request, reading, given, paging, send_as, idempotent=declared.idempotent)
         preview = None
         if declared.preview is not None:
-            if declared.preview.method not in ("GET", "HEAD"):
-                raise ConnectorError("preview must be a GET: it shows, and changes nothing.")
+            query = declared.preview.graphql.query if declared.preview.graphql is not None else None
+            if declared.preview.method not in ("GET", "HEAD") or (query is not None and not _QUERY.match(query)):
+                raise ConnectorError("preview must be a GET or a GraphQL query: it shows, and changes nothing.")
             preview = self._call(declared.preview, Reading(rules=self.rules), given, None, {}, idempotent=True)
         missing = [one for one in call.path.names if one in properties and one not in declared.required]
         if any("default" not in properties[one] for one in missing):

@@ -12,6 +12,7 @@ from typing import Any
 from hub.clock import Clock
 from hub.errors import CapabilityMissing, ToolError
 from hub.sdk.client import Http
+from hub.sdk.relay import Relays
 from hub.sdk.talk import TASKS, Ask, AskPending, Level, ResumableTalk, Talk, TaskTalk
 
 
@@ -38,7 +39,8 @@ class Context:
 
     ``http`` sends requests within the connector's reach; ``user`` is who asked; ``connection`` is the account
     that signs, None where none is needed; ``settings`` are the connector's settings. ``answers`` are those
-    already given to ``ask``; ``announce`` tells listening clients that something changed.
+    already given to ``ask``; ``announce`` tells listening clients that something changed;
+    ``relays`` carries out what is in another MCP server.
     """
 
     http: Http
@@ -50,6 +52,7 @@ class Context:
     answers: Mapping[str, Any] = field(default_factory=dict)
     announce: Callable[[str], Awaitable[None]] | None = None
     logger: str = "hub"
+    relays: Relays | None = None
     _highest: float = field(default=float("-inf"), init=False)
 
     def now(self) -> datetime:

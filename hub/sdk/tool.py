@@ -13,6 +13,7 @@ import jsonschema_rs
 from hub.sdk.context import Context
 from hub.sdk.effect import EFFECTS, Effect
 from hub.sdk.provider.provider import Provider
+from hub.sdk.relay import Relay, Server
 from hub.sdk.request import Call
 from hub.sdk.response import Reading
 from hub.sdk.setting import Setting
@@ -52,7 +53,8 @@ class Tool:
 
     ``input`` is the complete JSON Schema shown to the model, reserved arguments included; ``validator`` checks
     arguments against it. ``output`` is a relaxed JSON Schema of the structured content, or None. ``run`` is a
-    ``Function`` or a ``Call`` (a declared request). ``lookups`` maps an argument to the read tool that lists
+    ``Function``, a ``Call`` (a declared request) or a ``Relay``; ``further`` are more members of its listing.
+    ``lookups`` maps an argument to the read tool that lists
     its values. ``timeout`` is for one run, in seconds.
     """
 
@@ -61,7 +63,7 @@ class Tool:
     description: str
     input: Mapping[str, Any]
     effect: Effect
-    run: Function | Call
+    run: Function | Call | Relay
     validator: jsonschema_rs.Validator
     output: Mapping[str, Any] | None = None
     idempotent: bool = False
@@ -74,6 +76,7 @@ class Tool:
     lookups: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 60.0
     meta: Mapping[str, Any] = field(default_factory=dict)
+    further: Mapping[str, Any] = field(default_factory=dict)
 
     def annotations(self) -> dict[str, Any]:
         """The effect as MCP tool annotations (specification, ToolAnnotations).
@@ -100,18 +103,20 @@ Completer = Callable[[Context, str, Mapping[str, str]], Awaitable[list[str]]]
 class Resource:
     """A resource or, where ``uri`` has ``{variables}``, a resource template (RFC 6570 level 1).
 
-    ``run`` is a ``Function`` called with the variables by name, or a ``Call``.
+    ``run`` is a ``Function`` called with the variables by name, a ``Call``, or a ``Relay`` of the URI; ``further`` are
+    more members of its listing.
     """
 
     uri: str
     name: str
     title: str
     description: str
-    run: Function | Call
+    run: Function | Call | Relay
     mime_type: str | None = None
     variables: tuple[str, ...] = ()
     completions: Mapping[str, Completer] = field(default_factory=dict)
     lookups: Mapping[str, str] = field(default_factory=dict)
+    further: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +130,19 @@ class Argument:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prompt:
-    """A prompt: a ``Function`` returning messages, or ``text`` with ``{argument}`` places."""
+    """A prompt: a ``Function`` returning messages, ``text`` with ``{argument}`` places, or a ``Relay``.
+
+    ``further`` are more members of its listing.
+    """
 
     name: str
     title: str
     description: str
     arguments: tuple[Argument, ...]
-    run: Function | str
+    run: Function | str | Relay
     completions: Mapping[str, Completer] = field(default_factory=dict)
     lookups: Mapping[str, str] = field(default_factory=dict)
+    further: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +151,8 @@ class CompiledConnector:
 
     ``hosts`` are those its requests may reach besides ``base_url``'s; ``provider`` names who signs its calls (None:
     no account needed); ``auth`` is that provider where the connector declares it itself; ``reading`` holds the
-    error rules for all its requests. ``warnings`` are lints that did not stop the load.
+    error rules for all its requests; ``server`` is the MCP server behind it, where it is one. ``warnings`` are lints
+    that did not stop the load.
     """
 
     name: str
@@ -161,4 +171,5 @@ class CompiledConnector:
     auth: Provider | None = None
     instructions: str = ""
     reading: Reading = field(default_factory=Reading)
+    server: Server | None = None
     warnings: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from hub.store.changes import EVERYTHING, Changes
 from hub.store.connection_tables import client_credentials, connections, key_check
@@ -31,8 +32,18 @@ class Sealed:
             found: str | None = (await connection.execute(select(key_check.c.sealed))).scalar_one_or_none()
             return found
 
+    async def first_check(self, sealed: str) -> str:
+        """Keep what the key is known by where nothing is kept yet; returns what is kept from now on, which may be what
+        another process put there in the same moment."""
+        try:
+            async with self._database.write() as connection:
+                await connection.execute(insert(key_check), {"id": 1, "sealed": sealed})
+        except IntegrityError:
+            return await self.check() or sealed
+        return sealed
+
     async def put_check(self, sealed: str) -> None:
-        """Keep what the key is known by."""
+        """Keep what the key is known by, in place of what was kept."""
         async with self._database.write() as connection:
             await connection.execute(delete(key_check))
             await connection.execute(insert(key_check), {"id": 1, "sealed": sealed})

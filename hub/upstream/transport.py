@@ -12,6 +12,8 @@ import asyncio
 import socket
 import ssl
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
@@ -32,6 +34,7 @@ from hub.upstream.pinning import FLIGHT, Destination, Flight, PinnedResolver, en
 from hub.upstream.places import Network
 from hub.upstream.resolver import CachedResolver, Resolver, SystemResolver
 from hub.upstream.round_trip import Reading, exchanged, head
+from hub.upstream.streaming import Streamed, begun
 from hub.upstream.target import Target
 
 MAX_BODY = 10_000_000
@@ -147,6 +150,45 @@ class AioTransport:
             late = isinstance(error, TimeoutError)
             raise Lost(f"no whole answer within {timeout:g} s" if late else "the connection broke") from error
 
+    @asynccontextmanager
+    async def stream(
+        self,
+        outgoing: Outgoing,
+        *,
+        connector: str,
+        timeout: float,  # noqa: ASYNC109 - see Transport
+    ) -> AsyncIterator[Streamed]:
+        """Send ``outgoing`` and give its reply to the block, to be read as it comes; ``timeout`` is for the head.
+
+        Raises as ``exchange`` does; leaving the block lets go of the connection.
+        """
+        target = Target.of(outgoing.url)
+        flight = Flight(target.host, (), "")
+        host = (target.host, target.port)
+        held = False
+        try:
+            try:
+                with self._alarms.within(timeout):
+                    await self._judge(flight, connector, target)
+                    if not self._lanes.taken(host):
+                        await self._lanes.take(host)
+                    held = True
+                    connection, start = await self._ready(outgoing, target, flight)
+                    streamed = await begun(connection, start, outgoing)
+            except (aiohttp.ClientError, HttpProcessingError) as error:
+                raise self._told(error, flight, target) from error
+            except (TimeoutError, OSError) as error:
+                if not flight.sent:
+                    raise NotSent(f"no connection within {timeout:g} s") from error
+                raise Lost(f"no answer within {timeout:g} s") from error
+            try:
+                yield streamed
+            finally:
+                streamed.close()
+        finally:
+            if held:
+                self._lanes.give(host)
+
     async def _judge(self, flight: Flight, connector: str, target: Target) -> None:
         """Pin ``flight`` to addresses the guard allows. Every request is judged, pooled connection or not."""
         if target.address is not None:
@@ -167,6 +209,11 @@ class AioTransport:
             flight.partition = connector
 
     async def _round_trip(self, outgoing: Outgoing, target: Target, flight: Flight) -> Reply:
+        connection, start = await self._ready(outgoing, target, flight)
+        return await exchanged(connection, start, outgoing, target, self._max_body)
+
+    async def _ready(self, outgoing: Outgoing, target: Target, flight: Flight) -> tuple[Connection, bytes]:
+        """An open connection, and the request's head for it."""
         headers = sendable(outgoing.headers)
         destination = self._destination(target, flight)
         connection = await self._connection(destination, flight, outgoing.repeatable)
@@ -175,7 +222,7 @@ class AioTransport:
             # Only the request itself can tell an HTTP proxy on whose account it comes; TLS has its own tunnel.
             headers["proxy-authorization"] = ("Proxy-Authorization", destination.headers["Proxy-Authorization"])
         flight.sent = True
-        return await exchanged(connection, head(outgoing, target, headers, proxied), outgoing, target, self._max_body)
+        return connection, head(outgoing, target, headers, proxied)
 
     def _destination(self, target: Target, flight: Flight) -> Destination:
         if self._proxy is not None and not flight.partition:

@@ -103,7 +103,7 @@ def test_every_message_under_troubleshooting_is_one_the_hub_says() -> None:
 def test_every_command_of_the_program_is_told_of() -> None:
     told = {tuple(line.split()[1:3]) for line in PAGE.text.splitlines() if line.startswith("    hub ")}
     known: set[tuple[str, ...]] = set()
-    for name in ("user", "token", "client"):
+    for name in ("user", "token", "client", "pin"):
         group = next(one for one in app.registered_groups if one.name == name).typer_instance
         assert group is not None
         known |= {(name, str(command.name)) for command in group.registered_commands}

@@ -119,7 +119,7 @@ def test_every_name_of_the_sdk_is_told_of_and_used_in_an_example() -> None:
 
 
 def test_everything_a_python_tool_can_use_is_told_of() -> None:
-    inner = {"talk", "answers", "announce", "logger", "clock"}
+    inner = {"talk", "answers", "announce", "logger", "clock", "relays"}
     context = {name for name in (*Context.__dataclass_fields__, *vars(Context)) if not name.startswith("_")}
     assert context - inner - PAGE.named == set()
     methods = {name for name, one in vars(Http).items() if callable(one) and not name.startswith("_")}

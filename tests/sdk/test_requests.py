@@ -178,6 +178,15 @@ def test_a_wrong_connector_says_where_and_what(text: str, told: str) -> None:
         ("effect: read\nrequest: {path: /x, base_url: 'https://other.example'}", "not among the connector's hosts"),
         ("effect: read\nrequest: {path: '/x?a=1'}", "write parameters under query"),
         ("effect: write\nsummary: s\nrequest: {method: POST, path: /x, body: {a: 1}, form: {b: 2}}", "at most one of"),
+        (
+            "effect: write\nsummary: s\nrequest: {method: PUT, path: /x}\npreview: {method: POST, path: /x}",
+            "preview must be a GET or a GraphQL query",
+        ),
+        (
+            "effect: write\nsummary: s\nrequest: {method: PUT, path: /x}\n"
+            "preview: {path: /g, graphql: {query: 'mutation { wipe }'}}",
+            "preview must be a GET or a GraphQL query",
+        ),
     ],
 )
 def test_a_wrong_tool_is_refused_with_file_and_reason(body: str, told: str) -> None:

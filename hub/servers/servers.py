@@ -1,0 +1,272 @@
+"""``Servers``: the MCP servers of all connectors, one shared connection each, and the relays to them.
+
+A list is what was last accepted of a server's word, whether it answers or not. Who may call what is the gateway's.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from hub import observe
+from hub.clock import Clock
+from hub.errors import ConnectionNeeded, NotFoundError, OperatorNeeded, ProviderUnavailable, ToolError
+from hub.importers.foreign.names import relayed_uris
+from hub.sdk.context import Context
+from hub.sdk.relay import STATE, ForeignAsk, Relay, Relayed, RelayPending, Server, uri_prefix
+from hub.servers.link import Link
+from hub.servers.pins import CHANGE, Pins
+from hub.servers.questions import ASKS_MAX, Questions, refused
+from hub.store import Change
+from hub.upstream.errors import TransportError
+from hub.upstream.mcp import Client, Command, RpcError, SessionEnded, Unauthorized
+from hub.upstream.mcp.http import Streams
+from hub.upstream.mcp.wire import Message, NotMcp
+
+CALL_SECONDS = 235.0
+"""Seconds for one relayed call: under the gateway's own deadline, so that the server hears of its end."""
+
+_MISSING = (-32002, -32602)
+_FIELD = re.compile(r"\{([^{}]*)\}")
+
+_log = observe.log("servers")
+
+Recompile = Callable[[str], Coroutine[Any, Any, None]]
+
+
+class Servers:
+    """``streams`` is the guarded way out, None where there is no network; ``commands`` are the operator's programs,
+    ``credentials`` the operator's, by connector. ``recompile`` is told of connectors whose pin changed."""
+
+    def __init__(
+        self,
+        pins: Pins,
+        clock: Clock,
+        *,
+        streams: Streams | None,
+        commands: Mapping[str, Command],
+        credentials: Mapping[str, Mapping[str, str]],
+        info: Mapping[str, Any],
+        recompile: Recompile,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.pins = pins
+        self._clock = clock
+        self._streams = streams
+        self._commands = commands
+        self._credentials = credentials
+        self._info = info
+        self._recompile = recompile
+        self._environment = os.environ if environment is None else environment
+        self._links: dict[str, Link] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._watching = False
+
+    def follow(self, servers: Mapping[str, Server]) -> None:
+        """From now on there are these, by connector; connections to others, or to other addresses, are closed."""
+        for name in list(self._links):
+            if servers.get(name) != self._links[name].server:
+                self._later(self._links.pop(name).close())
+        for name, server in servers.items():
+            if name not in self._links:
+                self._links[name] = self._link(name, server)
+                if self._watching and not server.sign_in:
+                    self._links[name].start()
+
+    def heard(self, change: Change) -> None:
+        """Take up what was accepted in another process (changes of kind ``pin``)."""
+        if change.kind == CHANGE and (change.key in self._links or self._watching):
+            self._later(self._recompile(change.key))
+            if change.key in self._links:
+                self._links[change.key].again()
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def keep(self) -> None:
+        """Hold connections to all servers and follow their lists, until cancelled."""
+        self._watching = True
+        for link in self._links.values():
+            if not link.server.sign_in:
+                link.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._watching = False
+
+    async def read(self, name: str) -> None:
+        """Read one server's lists now. Raises ``ProviderUnavailable``, ``OperatorNeeded``, ``ConnectionNeeded``."""
+        link = self._links[name]
+        try:
+            await link.read()
+        except (TransportError, NotMcp, RpcError, Unauthorized, SessionEnded) as wrong:
+            raise link.meaning(wrong) from None
+
+    async def close(self) -> None:
+        """End all connections and programs."""
+        links, self._links = list(self._links.values()), {}
+        await asyncio.gather(*(link.close() for link in links), *self._closing, return_exceptions=True)
+
+    def _link(self, name: str, server: Server) -> Link:
+        async def took(definitions: Mapping[str, Any]) -> None:
+            if await asyncio.to_thread(self.pins.took, name, server.address, definitions, self._clock.time()):
+                await self._recompile(name)
+
+        def fails(why: str) -> None:
+            self.pins.fails(name, server.address, why, self._clock.time())
+
+        async def connect() -> Client:
+            return await self._connected(name, server)
+
+        return Link(name, server, connect, self._clock, took=took, fails=fails)
+
+    async def _connected(self, name: str, server: Server) -> Client:
+        if server.sign_in:
+            raise ConnectionNeeded(
+                f"{server.title} needs an account of each user's own, which this hub cannot connect yet.",
+                connector=name,
+            )
+        if server.command is not None:
+            command = self._commands.get(server.command)
+            if command is None:
+                raise OperatorNeeded(f"commands.{server.command} is not in the configuration.")
+            return await Client.over_pipes(command, self._environment, info=self._info, allow=server.allow)
+        if self._streams is None or server.url is None:
+            raise OperatorNeeded(f"{server.title} cannot be reached: there is no network here.")
+        headers = {**server.headers, **self._credential(name, server)}
+        return await Client.over_http(self._streams, server.url, name, headers, info=self._info, allow=server.allow)
+
+    def _credential(self, name: str, server: Server) -> dict[str, str]:
+        """The header with the operator's credential. Raises ``OperatorNeeded`` where there is none."""
+        if server.credential is None:
+            return {}
+        header, text = server.credential
+        fields = self._credentials.get(name, {})
+        missing = sorted({field for field in _FIELD.findall(text) if field not in fields})
+        if missing:
+            raise OperatorNeeded(
+                f"{server.title} is asked with the operator's credential: set {', '.join(missing)} under "
+                f"providers.{name}.credential in the configuration."
+            )
+        value = _FIELD.sub(lambda found: fields[found[1]], text)
+        if not value.isascii() or not value.isprintable():
+            raise OperatorNeeded(f"providers.{name}.credential holds what no header can.")
+        return {header: value}
+
+    # -- relays ------------------------------------------------------------------------------------------------
+
+    async def relay(self, relay: Relay, arguments: Mapping[str, Any], context: Context) -> Relayed:
+        """Carry out a relay (``hub.sdk.relay.Relays``)."""
+        link = self._links.get(relay.connector)
+        if link is None:
+            raise ProviderUnavailable(f"The server of {relay.connector} is not connected.", after=1)
+        params, mirrored = _params(relay, arguments)
+        questions = Questions(link.server, context)
+        params |= _resumed(context)
+        for again in (True, False):
+            client = await link.client()
+            try:
+                result = await client.call(
+                    relay.method,
+                    params,
+                    questions.hear,
+                    capabilities=questions.capabilities,
+                    seconds=CALL_SECONDS,
+                    mirrored=mirrored,
+                    logs=True,
+                )
+                break
+            except SessionEnded:
+                if not again:
+                    raise ProviderUnavailable(f"{link.server.title} ended the session.") from None
+                await self._renewed(link, client)
+            except TransportError as wrong:
+                raise await link.failed(client, wrong) from None
+            except (NotMcp, Unauthorized) as wrong:
+                raise link.meaning(wrong) from None
+            except RpcError as wrong:
+                raise _told(relay, wrong, link.server.title) from None
+        if result.get("resultType") == "input_required":
+            raise self._pending(link.server, result, questions)
+        return Relayed(_cleaned(relay, result))
+
+    async def _renewed(self, link: Link, client: Client) -> None:
+        try:
+            await link.renewed(client)
+        except (TransportError, NotMcp, RpcError, Unauthorized, SessionEnded, TimeoutError) as wrong:
+            raise link.meaning(wrong) from None
+
+    def _pending(self, server: Server, result: Message, questions: Questions) -> RelayPending:
+        """The questions in a result, as the hub puts them (specification 2026-07-28, basic/patterns/mrtr).
+        Raises ``ToolError`` where one of them is refused."""
+        asked = result.get("inputRequests")
+        asks: dict[str, ForeignAsk] = {}
+        for key, one in (asked if isinstance(asked, Mapping) else {}).items():
+            held = one if isinstance(one, Mapping) else {}
+            try:
+                asks[f"{_ASKED}{key}"] = questions.ask(held.get("method"), held.get("params"))
+            except RpcError as wrong:
+                raise refused(wrong, server.title) from None
+        if not asks or len(asks) > ASKS_MAX:
+            raise ToolError(f"{server.title} wants more for this call, and does not say what.")
+        for ask in asks.values():
+            if not questions.can_ask(ask):
+                raise ToolError(f"{server.title} asks the user something here, and this app cannot show the question.")
+        state = result.get("requestState")
+        return RelayPending(asks, state if isinstance(state, str) else None)
+
+
+_ASKED = "server_"
+"""Before a server's own key of a question, so that it is none of the hub's."""
+
+
+def _resumed(context: Context) -> dict[str, Any]:
+    """What a call that asked brings back to the server: the answers by its own keys, and its state."""
+    held = context.answers.get(STATE)
+    if held is None:
+        return {}
+    answers = {key.removeprefix(_ASKED): one for key, one in context.answers.items() if key.startswith(_ASKED)}
+    state = held.get("state")
+    return {"inputResponses": answers, **({"requestState": state} if isinstance(state, str) else {})}
+
+
+def _params(relay: Relay, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The request's params, and the arguments repeated in headers."""
+    if relay.method == "resources/read":
+        return {"uri": str(arguments["uri"]).removeprefix(uri_prefix(relay.connector))}, {}
+    if relay.method == "completion/complete":
+        return dict(arguments), {}
+    mirrored = {}
+    for header, path in relay.headers:
+        value: Any = arguments
+        for name in path:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        if value is not None:
+            mirrored[header] = value
+    return {"name": relay.name, "arguments": dict(arguments)}, mirrored
+
+
+def _cleaned(relay: Relay, result: Message) -> Message:
+    """A result with the hub's URIs, without what only the hub or the protocol says in ``_meta``."""
+    made: Message = relayed_uris(result, relay.connector)
+    made.pop("resultType", None)
+    for own in ("ttlMs", "cacheScope"):
+        made.pop(own, None)
+    meta = made.pop("_meta", None)
+    if isinstance(meta, Mapping):
+        kept = {key: one for key, one in meta.items() if not key.startswith(("hub/", "io.modelcontextprotocol/"))}
+        if kept:
+            made["_meta"] = kept
+    wanted = {"tools/call": "content", "resources/read": "contents", "prompts/get": "messages"}.get(relay.method)
+    if wanted is not None and not isinstance(made.get(wanted), list):
+        raise ProviderUnavailable(f"The server of {relay.connector} answered without {wanted}.")
+    return made
+
+
+def _told(relay: Relay, wrong: RpcError, title: str) -> Exception:
+    if relay.method == "resources/read" and wrong.code in _MISSING:
+        return NotFoundError(f"{title} has no such resource.")
+    return ToolError(f"{title} answers: {wrong.message}", data={"code": wrong.code})

@@ -1,0 +1,68 @@
+"""A server of the official SDK, run by tests: ``official.py stdio`` or ``official.py TRANSPORT PORT``. Not a test."""
+
+import sys
+
+from mcp.server.mcpserver import Context, MCPServer
+from pydantic import BaseModel
+
+server = MCPServer("Weather", instructions="Ask about cities.")
+
+
+class Wish(BaseModel):
+    """What the user is asked."""
+
+    city: str
+
+
+@server.tool()
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+@server.tool()
+def fail() -> str:
+    """Always fail."""
+    raise ValueError("no weather today")
+
+
+@server.tool()
+async def walk(ctx: Context) -> str:
+    """Tell of progress on the way."""
+    for step in (1, 2, 3):
+        await ctx.report_progress(step, 3, f"step {step}")
+    return "there"
+
+
+@server.tool()
+async def wish(ctx: Context) -> str:
+    """Ask the user for a city."""
+    answer = await ctx.elicit("Which city?", schema=Wish)
+    return answer.data.city if answer.action == "accept" else answer.action
+
+
+@server.resource("weather://today")
+def today() -> str:
+    """The weather of today."""
+    return "sun"
+
+
+@server.resource("weather://{city}/now")
+def now(city: str) -> str:
+    """The weather of a city."""
+    return f"rain in {city}"
+
+
+@server.prompt()
+def report(city: str) -> str:
+    """Ask for a report."""
+    return f"Report on {city}."
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "stdio":
+        server.run("stdio")
+    elif sys.argv[1] == "sse":
+        server.run("sse", host="127.0.0.1", port=int(sys.argv[2]))
+    else:
+        server.run("streamable-http", host="127.0.0.1", port=int(sys.argv[2]))
