@@ -10,10 +10,13 @@ BIN := .venv/bin
 LOCKED := .venv/.locked-$(shell cat requirements-dev.lock | cksum | tr ' ' -)
 STAMP := .venv/.project-$(shell cat requirements-dev.lock pyproject.toml | cksum | tr ' ' -)
 JUPYTER := .cache/jupyter/.installed-$(shell cat tests/programs/jupyter.lock | cksum | tr ' ' -)
+JUPYTERHUB := .cache/jupyterhub/.installed-$(shell cat tests/programs/jupyterhub.lock | cksum | tr ' ' -)
 KINTO := .cache/kinto/.installed-$(shell cat tests/programs/kinto.lock | cksum | tr ' ' -)
+PYGEOAPI := .cache/pygeoapi/.installed-$(shell cat tests/programs/pygeoapi.lock | cksum | tr ' ' -)
 FASTMCP := .cache/fastmcp/.installed-$(shell cat tests/interop/fastmcp.lock | cksum | tr ' ' -)
+SERVERS := .cache/servers/.installed-$(shell cat tests/servers/programs/servers.lock | cksum | tr ' ' -)
 PACKAGES := $(wildcard tests/interop/package-lock.json tests/browser/package-lock.json \
-	tests/broker/oidc/package-lock.json tests/importers/package-lock.json)
+	tests/broker/oidc/package-lock.json tests/importers/package-lock.json tests/servers/programs/package-lock.json)
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: help install serve test lint types check descriptions conformance browser bench scale crowd soak fuzz mutations programs docker lock clean
@@ -107,15 +110,23 @@ mutations: $(STAMP)
 	$(BIN)/python -m tests.mutations.run $(ARGS)
 
 # Tests that need one of these skip without it; HUB_CI=1 turns such a skip into a failure (tests/skips.txt).
-programs: $(JUPYTER) $(KINTO) $(FASTMCP) $(patsubst %/package-lock.json,%/node_modules/.installed,$(PACKAGES))
+programs: $(JUPYTER) $(JUPYTERHUB) $(KINTO) $(PYGEOAPI) $(FASTMCP) $(SERVERS) \
+		$(patsubst %/package-lock.json,%/node_modules/.installed,$(PACKAGES))
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 		echo "chromium is not on PATH: install your system's package for the tests with a browser." >&2
 	@command -v prometheus >/dev/null || \
 		echo "prometheus is not on PATH: install your system's package for the tests that talk to it." >&2
+	@PATH="$$PATH:/usr/sbin"; command -v pdns_server >/dev/null || \
+		echo "pdns_server is not on PATH: install pdns-server and pdns-backend-lmdb for the tests that talk to it." >&2
 
 $(JUPYTER): tests/programs/jupyter.lock
 	$(PYTHON) -m venv --clear .cache/jupyter
 	.cache/jupyter/bin/python $(PIP) -r $<
+	@touch $@
+
+$(JUPYTERHUB): tests/programs/jupyterhub.lock
+	$(PYTHON) -m venv --clear .cache/jupyterhub
+	.cache/jupyterhub/bin/python $(PIP) -r $<
 	@touch $@
 
 $(KINTO): tests/programs/kinto.lock
@@ -123,9 +134,19 @@ $(KINTO): tests/programs/kinto.lock
 	.cache/kinto/bin/python $(PIP) -r $<
 	@touch $@
 
+$(PYGEOAPI): tests/programs/pygeoapi.lock
+	$(PYTHON) -m venv --clear .cache/pygeoapi
+	.cache/pygeoapi/bin/python $(PIP) -r $<
+	@touch $@
+
 $(FASTMCP): tests/interop/fastmcp.lock
 	$(PYTHON) -m venv --clear .cache/fastmcp
 	.cache/fastmcp/bin/python $(PIP) -r $<
+	@touch $@
+
+$(SERVERS): tests/servers/programs/servers.lock
+	$(PYTHON) -m venv --clear .cache/servers
+	.cache/servers/bin/python $(PIP) -r $<
 	@touch $@
 
 %/node_modules/.installed: %/package-lock.json
@@ -142,10 +163,13 @@ lock: $(STAMP)
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(COMPILE) tests/programs/jupyter.in --output-file tests/programs/jupyter.lock
+	$(COMPILE) tests/programs/jupyterhub.in --output-file tests/programs/jupyterhub.lock
 	$(COMPILE) tests/programs/kinto.in --output-file tests/programs/kinto.lock
+	$(COMPILE) tests/programs/pygeoapi.in --output-file tests/programs/pygeoapi.lock
 	$(COMPILE) tests/interop/fastmcp.in --output-file tests/interop/fastmcp.lock
+	$(COMPILE) tests/servers/programs/servers.in --output-file tests/servers/programs/servers.lock
 
 clean:
 	rm -rf .venv .cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 		tests/conformance/node_modules tests/interop/node_modules tests/browser/node_modules tests/broker/oidc/node_modules \
-		tests/importers/node_modules
+		tests/importers/node_modules tests/servers/programs/node_modules

@@ -1,7 +1,7 @@
 """Two hundred connectors with four thousand tools, written into a folder: a large hub, as the scale bars want it.
 
-150 are YAML by hand, 10 are Python; 40 stand in place of connectors made from API descriptions, which the hub does not
-read yet, and are YAML of the size such descriptions come to. What the tools call is nobody: nothing here is sent.
+150 are YAML by hand, 10 are Python, 40 are made from API descriptions (``described.py``). What the tools call is
+nobody: nothing here is sent.
 """
 
 from collections.abc import Iterator
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from bench import described
 
 HAND_WRITTEN = 150
 DESCRIBED = 40
@@ -18,19 +20,21 @@ CONNECTORS = HAND_WRITTEN + DESCRIBED + PYTHON
 TOOLS = CONNECTORS * TOOLS_EACH
 
 _THINGS = ("ticket", "invoice", "person", "project", "message", "file", "event", "order", "page", "task")
+_MORE = {
+    "filter_first": {"type": "integer", "minimum": 0, "maximum": 10_000, "description": "The first filter."},
+}
+_SENT = {name: f"{{{name}}}" for name in _MORE}
 _VERBS = ("search", "get", "create", "update", "delete")
 
 
-def write(folder: Path) -> None:
-    """Write all of them into ``folder``, which is made."""
+def write(folder: Path) -> str:
+    """Write all of them into ``folder``, which is made; says what those with descriptions were made from."""
     folder.mkdir(parents=True)
     for number in range(HAND_WRITTEN):
-        (folder / f"app{number}.yaml").write_text(yaml.safe_dump(_declaration(number, wide=False), sort_keys=False))
-    for number in range(DESCRIBED):
-        held = yaml.safe_dump(_declaration(number, wide=True), sort_keys=False)
-        (folder / f"api{number}.yaml").write_text(held)
+        (folder / f"app{number}.yaml").write_text(yaml.safe_dump(_declaration(number), sort_keys=False))
     for number in range(PYTHON):
         (folder / f"code{number}.py").write_text(_python(number))
+    return described.write(folder, DESCRIBED, TOOLS_EACH)
 
 
 def _tools(number: int) -> Iterator[tuple[str, str]]:
@@ -39,7 +43,7 @@ def _tools(number: int) -> Iterator[tuple[str, str]]:
         yield f"{verb}_{thing}s" if verb == "search" else f"{verb}_{thing}", thing
 
 
-def _declaration(number: int, *, wide: bool) -> dict[str, Any]:
+def _declaration(number: int) -> dict[str, Any]:
     return {
         "contract": 1,
         "version": "1.0.0",
@@ -49,11 +53,11 @@ def _declaration(number: int, *, wide: bool) -> dict[str, Any]:
         "base_url": f"https://api{number}.example.com/v2",
         "headers": {"Accept": "application/json"},
         "errors": [{"when": {"status": 200, "body": "ok == `false`"}, "is": "tool_error", "message": "error"}],
-        "tools": {name: _tool(name, thing, wide=wide) for name, thing in _tools(number)},
+        "tools": {name: _tool(name, thing) for name, thing in _tools(number)},
     }
 
 
-def _tool(name: str, thing: str, *, wide: bool) -> dict[str, Any]:
+def _tool(name: str, thing: str) -> dict[str, Any]:
     verb = name.partition("_")[0]
     tool: dict[str, Any] = {
         "title": name.replace("_", " ").capitalize(),
@@ -73,13 +77,13 @@ def _tool(name: str, thing: str, *, wide: bool) -> dict[str, Any]:
                 "query": {"type": "string", "description": "Words to look for.", "examples": ["refund"]},
                 "state": {"type": "string", "enum": ["open", "closed", "all"], "description": "Only in this state."},
                 "since": {"type": "string", "format": "date-time", "description": "Changed after this moment."},
-                **_more(wide),
+                **_MORE,
             },
             "required": ["query"],
             "request": {
                 "method": "GET",
                 "path": f"/{thing}s",
-                "query": {"q": "{query}", "state": "{state}", "since": "{since}", **_sent(wide)},
+                "query": {"q": "{query}", "state": "{state}", "since": "{since}", **_SENT},
             },
             "pagination": {
                 "style": "cursor",
@@ -104,7 +108,7 @@ def _tool(name: str, thing: str, *, wide: bool) -> dict[str, Any]:
     tool["input"] |= {
         "title": {"type": "string", "maxLength": 200, "description": "A line that says what it is about."},
         "labels": {"type": "array", "items": {"type": "string"}, "description": "Words it is found by."},
-        **_more(wide),
+        **_MORE,
     }
     method = "POST" if verb == "create" else "PATCH"
     return tool | {
@@ -113,22 +117,10 @@ def _tool(name: str, thing: str, *, wide: bool) -> dict[str, Any]:
         "request": {
             "method": method,
             "path": path,
-            "body": {thing: {"title": "{title}", "labels": "{labels}", **_sent(wide)}},
+            "body": {thing: {"title": "{title}", "labels": "{labels}", **_SENT}},
         },
         "fields": fields,
     }
-
-
-def _more(wide: bool) -> dict[str, Any]:
-    """The arguments a description lists besides: many, and most of them never used."""
-    return {
-        f"filter_{one}": {"type": "integer", "minimum": 0, "maximum": 10_000, "description": f"The {one} filter."}
-        for one in ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")[: 8 if wide else 1]
-    }
-
-
-def _sent(wide: bool) -> dict[str, str]:
-    return {name: f"{{{name}}}" for name in _more(wide)}
 
 
 def _python(number: int) -> str:

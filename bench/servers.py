@@ -1,10 +1,11 @@
 """The processes the benchmark measures and needs, each on a free port, and what they cost.
 
-``hub serve`` is started as a user starts it: SQLite in an empty folder, tokens of fifty users, two connectors with 500
-tools. Not the load (``load.py``) and not what is compared (``run.py``).
+``hub serve`` is started as a user starts it: SQLite in an empty folder, tokens and accounts of fifty users, three
+connectors with 500 tools. Not the load (``load.py``) and not what is compared (``run.py``).
 """
 
 import asyncio
+import logging
 import os
 import shutil
 import socket
@@ -22,10 +23,12 @@ from typing import Any
 import yaml
 
 from bench.bare import KEPT
+from hub import observe
+from hub.app import Hub
+from hub.broker.connecting import Wanted
 from hub.clock import SystemClock
 from hub.config import load
 from hub.sdk.tool import EFFECTS
-from hub.store import Store
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -35,6 +38,9 @@ USERS = 50
 TOOLS = 500
 LISTED = 256
 """How many of the tools read, and so are listed to a token that may only read."""
+
+OTHERS = 9
+"""Those of them that are called and the hub's own four; one of them, the relay's, is not listed to such a token."""
 
 START_SECONDS = 60.0
 _CPU_CLOCK = 2  # CPUCLOCK_SCHED: what the kernel's scheduler counted for a process
@@ -154,13 +160,17 @@ def hub(folder: Path, app: Server) -> Iterator[tuple[Server, Tokens]]:
     connectors = folder / "connectors"
     connectors.mkdir()
     (connectors / "bench.yaml").write_text(yaml.safe_dump(_bench(app.port), sort_keys=False))
+    (connectors / "signed.yaml").write_text(yaml.safe_dump(_signed(app.port), sort_keys=False))
     (connectors / "crowd.yaml").write_text(yaml.safe_dump(_crowd(app.port), sort_keys=False))
+    (connectors / "relay.yaml").write_text(yaml.safe_dump(_relay(app.port), sort_keys=False))
     settings = {
         "public_url": f"http://127.0.0.1:{port}",
         "listen": {"host": "127.0.0.1", "port": port},
         "data_dir": str(folder / "data"),
         "connectors": {"shipped": False, "paths": [str(connectors)]},
-        "network": {"allow_private": {name: [f"127.0.0.1:{app.port}"] for name in ("bench", "crowd")}},
+        "network": {
+            "allow_private": {name: [f"127.0.0.1:{app.port}"] for name in ("bench", "signed", "crowd", "relay")}
+        },
     }
     config.write_text(yaml.safe_dump(settings))
     tokens = asyncio.run(_tokens(config))
@@ -170,16 +180,21 @@ def hub(folder: Path, app: Server) -> Iterator[tuple[Server, Tokens]]:
 
 
 async def _tokens(config: Path) -> Tokens:
-    store = Store.open(load(config, {}).store_url, SystemClock())
+    """A token and an account at the benchmark's app for each user."""
+    observe.setup(level=logging.WARNING)
+    hub = await Hub.start(load(config, {}))
     try:
-        await store.migrate()
         made = []
+        provider = hub.registry.catalog.providers["signed"]
+        code = hub.registry.catalog.connectors["signed"].code
         for number in range(USERS):
-            user = await store.users.add(f"user{number}", "member")
-            made.append((await store.tokens.create(user.id, "bench", EFFECTS))[1])
-        reader = (await store.tokens.create(user.id, "bench list", ["read"]))[1]
+            user = await hub.store.users.add(f"user{number}", "member")
+            made.append((await hub.store.tokens.create(user.id, "bench", EFFECTS))[1])
+            wanted = Wanted(user.id, "signed", provider, "key", {}, code=code)
+            await hub.brokerage.connecting.paste(wanted, {"key": f"key-of-user-{number:04}"})
+        reader = (await hub.store.tokens.create(user.id, "bench list", ["read"]))[1]
     finally:
-        await store.close()
+        await hub.close()
     return Tokens(tuple(made), reader)
 
 
@@ -211,11 +226,43 @@ def _bench(port: int) -> dict[str, Any]:
     }
 
 
+def _relay(port: int) -> dict[str, Any]:
+    """The connector that is another MCP server: the app's own, of whose two tools one counts as reading."""
+    return {
+        "kind": "mcp",
+        "title": "Relay",
+        "url": f"http://127.0.0.1:{port}/mcp",
+        "effects": {"object": "read"},
+    }
+
+
+def _signed(port: int) -> dict[str, Any]:
+    """The object once more, with an account: a key that goes into a header."""
+    bench = _bench(port)
+    return {
+        **{name: held for name, held in bench.items() if name != "tools"},
+        "title": "Signed",
+        "description": "What the benchmark calls with an account.",
+        "auth": {
+            "hosts": [f"http://127.0.0.1:{port}"],
+            "methods": {
+                "key": {
+                    "kind": "key",
+                    "fields": {"key": {"title": "Key"}},
+                    "sign": {"headers": {"Authorization": "Bearer {key}"}},
+                }
+            },
+            "revoke": {"manual": "https://example.com/keys"},
+        },
+        "tools": {"object": bench["tools"]["object"]},
+    }
+
+
 def _crowd(port: int) -> dict[str, Any]:
     """The other tools, as an API description has them: a few typed arguments each."""
     tools: dict[str, Any] = {}
-    for number in range(TOOLS - 2):
-        reads = number < LISTED - 2
+    for number in range(TOOLS - OTHERS):
+        reads = number < LISTED - OTHERS + 1
         tools[f"{'find' if reads else 'change'}_things_{number}"] = {
             "title": f"Things of kind {number}",
             "description": f"Works on the things of kind {number} by their words, status and date of last change.",

@@ -19,9 +19,13 @@ from hub.broker.keys import CHANGE as KEY_CHANGE
 from hub.broker.keys import check_key
 from hub.clock import Clock, SystemClock
 from hub.config import Config
+from hub.files.assembly import FileParts
 from hub.gateway import Gateway
+from hub.gateway.acquaintance import Acquaintance
 from hub.gateway.admission import Admission, room_of
+from hub.gateway.files import CallFiles
 from hub.identity import Caller, Identity, local_caller, profiles_of
+from hub.identity.halts import Halts
 from hub.identity.identity import Origin
 from hub.identity.oauth.documents import MAX_BYTES
 from hub.identity.oauth.server import AuthorizationServer
@@ -41,12 +45,16 @@ from hub.upstream.transport import AioTransport, Transport
 from hub.upstream.upstream import Upstream
 from hub.web import Site
 from hub.web.accounts import account_routes
+from hub.web.accounts.apps import Apps
+from hub.web.accounts.wishes import Wishes
 from hub.web.client_address import client_address, trust
+from hub.web.files import FilePages
 from hub.web.health import Health
 from hub.web.oauth import Arrivals, add_oauth, new_clients, resource_routes
 from hub.web.people.routes import people_routes
 from hub.web.people.session import open_door, origin_of
-from hub.web.start import StartPage
+from hub.web.servers import ServerPages
+from hub.web.start import StartPage, held_of
 
 SERVER_INFO = {"name": "connector-hub", "title": "Connector hub", "version": __version__}
 
@@ -68,7 +76,9 @@ class Hub:
     servers: Servers
     brokerage: Brokerage
     gateway: Gateway
+    acquaintance: Acquaintance
     metrics: Metrics
+    files: FileParts
     _stack: AsyncExitStack
 
     @classmethod
@@ -85,6 +95,8 @@ class Hub:
             await store.migrate()
             await check_key(store, ring)
             store.changes.watch(lambda change: ring.refresh() if change.kind in (KEY_CHANGE, EVERYTHING) else None)
+            halts = Halts(store)
+            await halts.load()
             profiles = profiles_of(config.profiles)
             trace = Trace(store.handshakes, clock)
             stack.push_async_callback(trace.close)
@@ -156,9 +168,11 @@ class Hub:
                 public_url=config.public_url,
                 configured=configured(config.providers),
                 provider=lambda name: registry.catalog.providers.get(name),
+                halted=halts.why,
             )
             stack.push_async_callback(brokerage.close)
             metrics = Metrics()
+            files = FileParts.of(store, ring, clock, upstream.send, config=config.files, public_url=config.public_url)
             gateway = Gateway(
                 catalog=lambda: registry.catalog,
                 send=upstream.send,
@@ -173,15 +187,21 @@ class Hub:
                 public_url=config.public_url if config.auth.mode != "none" else None,
                 tasks_per_user=config.limits.tasks_per_user,
                 relays=servers.relay,
+                halted=halts.why,
+                files=CallFiles(files),
             )
+            acquaintance = Acquaintance(brokerage.broker, upstream.send, lambda: registry.catalog, servers.read, clock)
+            stack.push_async_callback(acquaintance.close)
             registry.on_change(gateway.catalog_changed)
             registry.on_change(lambda old, new: servers.follow(new.servers))
             store.changes.watch(servers.heard)
+            servers.on_update(gateway.listeners.updated)
+            gateway.listeners.on_watch(servers.watch)
             await registry.load()
             kept = stack.pop_all()
             return cls(
                 *(config, clock, ring, store, identity, people, oauth, trace, upstream),
-                *(registry, servers, brokerage, gateway, metrics, kept),
+                *(registry, servers, brokerage, gateway, acquaintance, metrics, files, kept),
             )
         raise AssertionError("unreachable: the block above returns or raises")
 
@@ -237,10 +257,26 @@ def application(hub: Hub) -> web.Application:
         hosts=hub.oauth.hosts,
         news=partial(new_clients, hub.store),
     ).routes(app)
-    if arrivals is not None:
-        people_routes(app, hub.people, hub.oauth.profiles, arrivals.not_signed_in)
-        add_oauth(app, hub.oauth, hub.store, hub.clock, hub.trace, arrivals)
-        account_routes(app, hub.brokerage, lambda: hub.registry.catalog, hub.gateway.links, hub.store, hub.clock)
+    if arrivals is not None and (links := hub.gateway.links) is not None:
+        servers = ServerPages(hub.servers.pins, lambda: hub.registry.catalog, hub.store)
+        servers.routes(app)
+        people_routes(
+            app,
+            hub.people,
+            hub.oauth.profiles,
+            arrivals.not_signed_in,
+            servers.waiting,
+            lambda: held_of(hub.registry.catalog),
+            lambda id, by: hub.brokerage.ending.disconnect_all([id], cause="disabled", by=by),
+        )
+        apps = Apps(hub.brokerage, lambda: hub.registry.catalog, links)
+        add_oauth(app, hub.oauth, hub.store, hub.clock, hub.trace, arrivals, apps)
+        wishes = Wishes(lambda: hub.registry.catalog, hub.store, hub.clock, hub.oauth.profiles)
+        account_routes(
+            *(app, hub.brokerage, lambda: hub.registry.catalog, links, hub.store, hub.clock, wishes),
+            hub.acquaintance.connected,
+        )
+    FilePages(hub.files.files, hub.files.links, hub.store, signs_in).routes(app)
     resource_routes(app, hub.config.public_url, hub.oauth.profiles, issuer=signs_in, arrivals=arrivals)
 
     async def ready() -> dict[str, Any]:
@@ -271,6 +307,7 @@ def application(hub: Hub) -> web.Application:
             works.append(asyncio.create_task(hub.gateway.tasks.keep(), name="tasks-keep"))
         if signs_in:
             works.append(asyncio.create_task(hub.brokerage.idle.keep(), name="idle-renewal"))
+            works.append(asyncio.create_task(hub.brokerage.devices.keep(), name="device-flows"))
         yield
         for work in works:
             work.cancel()

@@ -56,12 +56,24 @@ class NotFoundError(ToolError):
 
 
 class ConnectionNeeded(HubError):
-    """The user must connect an account, or sign in to it again; ``scopes`` are those still missing."""
+    """The user must connect an account, or sign in to it again; ``scopes`` are those still missing, ``connection`` is
+    the id of the account that is meant, where it is one. ``unscoped``: the app said that a scope is missing, not
+    which."""
 
-    def __init__(self, message: str, *, connector: str, scopes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        connector: str,
+        scopes: tuple[str, ...] = (),
+        connection: str = "",
+        unscoped: bool = False,
+    ) -> None:
         super().__init__(message)
         self.connector = connector
         self.scopes = scopes
+        self.connection = connection
+        self.unscoped = unscoped
 
 
 class ApprovalNeeded(HubError):

@@ -46,27 +46,54 @@ def give_back() -> bool:
     return bool(trim(ctypes.c_size_t(0)))
 
 
-def waited() -> float:
-    """Seconds for which this process's threads could have run but had no processor, all that there are now together
-    (Linux, sched-stats: the second number of ``schedstat``); 0.0 where the system does not tell.
+class Waits:
+    """How long this process's threads could have run but had no processor (Linux, sched-stats: the second number of
+    ``schedstat``), all together, from one look to the next.
 
-    All threads, since one that stands still with Python's lock in its hands holds up the others.
+    All threads, since one that stands still with Python's lock in its hands holds up the others. As the hub looks 20
+    times a second, files stay open and threads are listed once in ``LISTED`` looks. To be closed.
     """
-    seconds = 0.0
-    with suppress(OSError):
-        for thread in os.listdir(_THREADS):
-            # One may have ended meanwhile.
-            with suppress(OSError, ValueError, IndexError):
-                seconds += int(_read(f"{_THREADS}/{thread}/schedstat").split()[1]) / 1e9
-    return seconds
 
+    LISTED = 20
 
-def _read(path: str) -> bytes:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        return os.read(file, 100)
-    finally:
-        os.close(file)
+    def __init__(self) -> None:
+        self._files: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
+        self._looks = 0
+
+    def more(self) -> float:
+        """Seconds the threads known waited since the last look; 0.0 where the system does not tell."""
+        if self._looks % self.LISTED == 0:
+            self._list()
+        self._looks += 1
+        waited = 0
+        for thread, file in list(self._files.items()):
+            try:
+                count = int(os.pread(file, 100, 0).split()[1])
+            except (OSError, ValueError, IndexError):  # it ended
+                self._drop(thread)
+                continue
+            waited += count - self._counts.get(thread, count)
+            self._counts[thread] = count
+        return waited / 1e9
+
+    def _list(self) -> None:
+        with suppress(OSError):
+            threads = set(os.listdir(_THREADS))
+            for thread in self._files.keys() - threads:
+                self._drop(thread)
+            for thread in threads - self._files.keys():
+                with suppress(OSError):
+                    self._files[thread] = os.open(f"{_THREADS}/{thread}/schedstat", os.O_RDONLY)
+
+    def _drop(self, thread: str) -> None:
+        os.close(self._files.pop(thread))
+        self._counts.pop(thread, None)
+
+    def close(self) -> None:
+        """Close the files."""
+        for thread in list(self._files):
+            self._drop(thread)
 
 
 LOOK_SECONDS = 0.05
@@ -78,14 +105,16 @@ GIVE_BACK_SECONDS = 30.0
 
 async def watch_lag(metrics: Metrics, clock: Clock) -> None:
     """Measure how late the event loop is, and how much of it the machine is not to blame for, until cancelled."""
-    spent = waited()
-    while True:
-        begun = clock.monotonic()
-        await clock.sleep(LOOK_SECONDS)
-        late = max(0.0, clock.monotonic() - begun - LOOK_SECONDS)
-        before, spent = spent, waited()
-        # A thread that ended took its count with it.
-        metrics.lagged(late, max(0.0, late - max(0.0, spent - before)))
+    waits = Waits()
+    try:
+        waits.more()
+        while True:
+            begun = clock.monotonic()
+            await clock.sleep(LOOK_SECONDS)
+            late = max(0.0, clock.monotonic() - begun - LOOK_SECONDS)
+            metrics.lagged(late, max(0.0, late - waits.more()))
+    finally:
+        waits.close()
 
 
 async def give_memory_back(clock: Clock) -> None:

@@ -78,12 +78,16 @@ class Box:
 
     def seal(self, plain: bytes, *, bound: str, expires: float | None = None) -> str:
         """``plain`` sealed with the newest key, to be opened with the same ``bound`` before ``expires`` (epoch s)."""
+        return base64.urlsafe_b64encode(self.seal_bytes(plain, bound=bound, expires=expires)).rstrip(b"=").decode()
+
+    def seal_bytes(self, plain: bytes, *, bound: str, expires: float | None = None) -> bytes:
+        """The same as bytes, for what is large and travels nowhere."""
         if self._ring.keys is not self._keys:
             self._take(self._ring.keys)
         nonce = self._random(_NONCE_BYTES)
         inner = _EXPIRY.pack(math.inf if expires is None else expires) + plain
         sealed = self._ciphers[self._newest].encrypt(nonce, inner, self._associated(bound))
-        return base64.urlsafe_b64encode(_VERSION + self._newest + nonce + sealed).rstrip(b"=").decode()
+        return _VERSION + self._newest + nonce + sealed
 
     def open(self, token: str, *, bound: str, now: float) -> bytes:
         """What was sealed. ``now`` in epoch seconds. Raises ``SealBroken`` for anything but an intact, live token."""
@@ -94,6 +98,10 @@ class Box:
         # Decoding forgives stray characters and unused bits; only the one true spelling is accepted.
         if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != token:
             raise SealBroken
+        return self.open_bytes(raw, bound=bound, now=now)
+
+    def open_bytes(self, raw: bytes, *, bound: str, now: float) -> bytes:
+        """What ``seal_bytes`` sealed. ``now`` in epoch seconds. Raises ``SealBroken`` as ``open`` does."""
         if len(raw) < _HEAD + _EXPIRY.size + _TAG_BYTES or raw[:1] != _VERSION:
             raise SealBroken
         cipher = self._ciphers.get(raw[1 : 1 + _ID_BYTES])

@@ -15,6 +15,7 @@ from hub.app import Hub, application
 from hub.config import Config, LimitsConfig
 from hub.doctor.start import warn_of_reach
 from hub.errors import ConfigError
+from hub.turns import new_loop
 from hub.upstream.resolver import SystemResolver
 from hub.web.connections import Patience, Port, open_files
 
@@ -33,7 +34,7 @@ def run(config: Config) -> None:
 
     A connector's own tasks and callbacks may call ``sys.exit``, which ends the event loop's run; it is taken up again.
     """
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         loop = runner.get_loop()
         serving = loop.create_task(serve(config), name="serve")
         while True:
@@ -74,6 +75,8 @@ async def serve(config: Config) -> None:
                     _log.warning(
                         "connector not served", connector=loaded.name, state=loaded.state, reason=loaded.reason
                     )
+            for reminder in await hub.brokerage.reminders.all():
+                _log.warning("a client secret ends", provider=reminder.provider, what=reminder.tell)
             _log.info(
                 "the hub is ready",
                 url=f"{config.public_url}/mcp",

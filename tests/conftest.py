@@ -1,4 +1,5 @@
-"""What every test runs under: with ``HUB_CI=1`` a test that does not run is a failure; no test's log outlives it.
+"""What every test runs under: with ``HUB_CI=1`` a test that does not run is a failure; no test's log outlives it; at
+the end of the run no planted secret and no planted content lies where it must not (``plants.py``).
 
 A skip (or an expected failure) is allowed there only when tests/skips.txt lists it, one per line:
 
@@ -16,6 +17,8 @@ from typing import TypeVar
 
 import pytest
 import structlog
+
+from tests import plants
 
 LIST = Path(__file__).with_name("skips.txt")
 
@@ -78,6 +81,26 @@ def pytest_make_collect_report(
     """Judge a module that skipped itself whole."""
     report = yield
     return judged(report, collector.config)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Look through what a test and everything in it wrote; the last report of a test has all of it."""
+    if report.when != "teardown":
+        return
+    for title, text in report.sections:
+        # Records pytest caught itself ("Captured log") are not written yet: the hub's own log blackens them on the way.
+        if "log" not in title:
+            plants.note(f"{report.nodeid} ({title})", text)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_planted_lies_about(tmp_path_factory: pytest.TempPathFactory) -> Generator[None, None, None]:
+    """Look through all data folders once nothing runs any more; the last test fails where something was found."""
+    yield
+    plants.scan(tmp_path_factory.getbasetemp())
+    if plants.found:
+        told = "\n".join(f"  {one}" for one in plants.found[:20])
+        pytest.fail(f"{len(plants.found)} planted values lie where they must not:\n{told}", pytrace=False)
 
 
 @pytest.fixture(autouse=True)

@@ -17,10 +17,12 @@ ROOT = Path(__file__).resolve().parents[1]
 HUB = ROOT / "hub"
 
 FLOORS: dict[str, int] = {
-    **dict.fromkeys(("__init__", "errors", "config", "seal", "yaml", "clock", "observe", "machine", "huge_pages"), 0),
+    **dict.fromkeys(
+        ("__init__", "errors", "config", "seal", "yaml", "clock", "observe", "machine", "huge_pages", "turns"), 0
+    ),
     **dict.fromkeys(("sdk",), 1),
     **dict.fromkeys(("importers", "upstream", "store"), 2),
-    **dict.fromkeys(("registry", "broker", "identity", "doctor", "servers"), 3),
+    **dict.fromkeys(("registry", "broker", "identity", "doctor", "servers", "files"), 3),
     **dict.fromkeys(("gateway",), 4),
     **dict.fromkeys(("mcp_server", "web", "testing"), 5),
     **dict.fromkeys(("app", "serving", "cli", "__main__"), 6),
@@ -141,7 +143,15 @@ def breaches_of_places(room: str, found: list[Import]) -> list[str]:
                 wrong.append(f"line {one.line}: {one.full} in {room}; its place: {place}")
         if one.module.split(".")[0] == "aiohttp":
             server_side = one.full.startswith(
-                ("aiohttp.web", "aiohttp.hdrs", "aiohttp.typedefs", "aiohttp.http", "aiohttp.abc", "aiohttp.helpers")
+                (
+                    "aiohttp.web",
+                    "aiohttp.hdrs",
+                    "aiohttp.typedefs",
+                    "aiohttp.http",
+                    "aiohttp.abc",
+                    "aiohttp.helpers",
+                    "aiohttp.multipart",
+                )
             ) or one.full in ("aiohttp.HttpVersion10", "aiohttp.HttpVersion11")
             if server_side and room not in WEB_ROOMS | {"upstream"}:
                 wrong.append(f"line {one.line}: {one.full} in {room}; its place: {', '.join(sorted(WEB_ROOMS))}")

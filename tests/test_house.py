@@ -17,7 +17,9 @@ LOCKS = (
     "requirements.lock",
     "requirements-dev.lock",
     "tests/programs/jupyter.lock",
+    "tests/programs/jupyterhub.lock",
     "tests/programs/kinto.lock",
+    "tests/programs/pygeoapi.lock",
     "tests/interop/fastmcp.lock",
 )
 CODE = {".py", ".js", ".mjs", ".ts", ".html", ".css"}

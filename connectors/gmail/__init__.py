@@ -4,6 +4,7 @@ Not MIME itself: ``reading.py`` takes messages apart, ``writing.py`` puts them t
 """
 
 import asyncio
+import json
 import re
 from email.utils import getaddresses, parseaddr
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 from hub.sdk import Connector, Context, File, Image, NotFoundError, Page, Size, ToolError
 
 from .reading import HEADERS, attachments, brief, bytes_of, header, name_of, size_of, whole
-from .writing import ADDRESS, Attachment, Letter, raw, reply_subject
+from .writing import ADDRESS, Letter, mail, raw, related, reply_subject
 
 connector = Connector.here()
 
@@ -30,8 +31,14 @@ _THREAD_MESSAGES = 10
 _RECIPIENTS_MOST = 20_000
 """Characters of a header that recipients are taken from."""
 
-_FILE_MOST = 5_500_000
-"""Bytes of an attachment that fit into one answer."""
+_FILE_MOST = 25_000_000
+"""Bytes of an attachment that can be fetched."""
+
+_IN_JSON_MOST = 3_000_000
+"""Bytes of a message that is sent within JSON; what is larger is uploaded
+(https://developers.google.com/workspace/gmail/api/guides/uploads)."""
+
+_UPLOADS = "https://gmail.googleapis.com/upload/gmail/v1/users/me"
 
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
@@ -42,7 +49,7 @@ Cc = Annotated[list[str] | None, "Who gets a copy."]
 Bcc = Annotated[list[str] | None, "Who gets a copy without the others seeing it."]
 Subject = Annotated[str, "What it is about, in one line."]
 Body = Annotated[str, "The text, as plain text."]
-Attachments = Annotated[list[Attachment] | None, "Small files to send along; data in base64."]
+Attachments = Annotated[list[File] | None, "Files to send along."]
 
 
 @connector.tool(effect="read", untrusted=True, scopes=[READ], lookups={"label": "list_labels"})
@@ -129,7 +136,7 @@ async def get_attachment(
     message: MessageId,
     number: Annotated[int, "The attachment's number, as read_message answers it.", {"minimum": 1}] = 1,
 ) -> Image | File:
-    """Get one attachment of a message, up to 5.5 MB."""
+    """Get one attachment of a message, up to 25 MB."""
     # An attachment's id is another each time the message is read, so it is looked up by its place.
     held = list(attachments((await _full(ctx, message)).get("payload", {})))
     if number > len(held):
@@ -141,7 +148,9 @@ async def get_attachment(
     body = part.get("body", {})
     if "attachmentId" in body:
         url = "/messages/{message}/attachments/{id}"
-        reply = await ctx.http.get(url, path={"message": message, "id": body["attachmentId"]})
+        # In base64, within JSON.
+        path = {"message": message, "id": body["attachmentId"]}
+        reply = await ctx.http.get(url, path=path, largest=_FILE_MOST * 3 // 2)
         body = reply.json()
     data = bytes_of(str(body.get("data") or ""))
     return Image(data, kind) if kind in _PICTURES else File(data, kind, name.replace("/", "_"))
@@ -172,7 +181,7 @@ async def create_draft(
         header(answered, "Message-ID"),
         header(answered, "References"),
     )
-    made = (await ctx.http.post("/drafts", json={"message": _sent(letter, ctx, answered)})).json()
+    made = await _posted(ctx, "/drafts", letter, answered)
     return {"draft": made.get("id"), **_told(made.get("message") or {})}
 
 
@@ -183,7 +192,7 @@ async def send_message(
     """Send a new mail at once. It cannot be taken back; create_draft lets the person look first. To answer one use
     reply_to_message."""
     letter = Letter(to, subject, body, cc or (), bcc or (), attachments or ())
-    return _told((await ctx.http.post("/messages/send", json=_sent(letter, ctx))).json())
+    return _told(await _posted(ctx, "/messages/send", letter))
 
 
 @connector.tool(effect="send", scopes=[READ, SEND], summary="Answer the mail {message}")
@@ -217,7 +226,7 @@ async def reply_to_message(
         header(answered, "Message-ID"),
         header(answered, "References"),
     )
-    sent = (await ctx.http.post("/messages/send", json=_sent(letter, ctx, answered))).json()
+    sent = await _posted(ctx, "/messages/send", letter, answered)
     return {**_told(sent), "to": to, **({"cc": cc} if cc else {})}
 
 
@@ -257,10 +266,21 @@ def _bare(text: str) -> str:
     return parseaddr(text)[1].lower()
 
 
-def _sent(letter: Letter, ctx: Context, answered: Json | None = None) -> Json:
+async def _posted(ctx: Context, path: str, letter: Letter, answered: Json | None = None) -> Json:
+    """Send a letter, or with ``/drafts`` keep it, in the conversation of what it answers; what Gmail says of it."""
     thread = (answered or {}).get("threadId")
-    made = {"raw": raw(letter, ctx.now())}
-    return {**made, "threadId": thread} if thread else made
+    held: Json = {"threadId": thread} if thread else {}
+    made = mail(letter, ctx.now())
+    small = len(made) <= _IN_JSON_MOST
+    if small:
+        held["raw"] = raw(made)
+    if path == "/drafts":
+        held = {"message": held}
+    if small:
+        return dict((await ctx.http.post(path, json=held)).json())
+    body, kind = related(json.dumps(held).encode(), made)
+    query = {"uploadType": "multipart"}
+    return dict((await ctx.http.post(_UPLOADS + path, query=query, body=body, headers={"Content-Type": kind})).json())
 
 
 def _told(message: Json) -> Json:

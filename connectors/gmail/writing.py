@@ -4,23 +4,25 @@ Pure: nothing here sends, and nothing reads a mailbox (``reading.py``).
 """
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
-from hub.sdk import ToolError
+from hub.sdk import File, ToolError
 
 _LINE_MOST = 900
 """Characters of one line; RFC 5322 (section 2.1.1) allows 998."""
 
 _SUBJECT_MOST = 2_000
+_MOST = 36_700_160
+"""Bytes of a message Gmail takes (its description, mediaUpload.maxSize)."""
+
 _ADDRESS_MOST = 400
 """Characters of one recipient, name and address."""
 
@@ -41,14 +43,6 @@ class Recipient(NamedTuple):
     address: str
 
 
-class Attachment(TypedDict):
-    """A file to send along, as tools take it; ``data`` is base64."""
-
-    name: str
-    mime_type: str
-    data: str
-
-
 @dataclass(frozen=True, slots=True)
 class Letter:
     """What a person would write into the fields of a new mail; ``answers`` and ``earlier`` are message ids of what it
@@ -59,15 +53,15 @@ class Letter:
     body: str
     cc: Sequence[str] = ()
     bcc: Sequence[str] = ()
-    attachments: Sequence[Attachment] = ()
+    attachments: Sequence[File] = ()
     answers: str = ""
     earlier: str = ""
 
 
-def raw(letter: Letter, at: datetime) -> str:
-    """The letter as base64url of an RFC 5322 message dated ``at``. Gmail adds sender and message id.
+def mail(letter: Letter, at: datetime) -> bytes:
+    """The letter as an RFC 5322 message dated ``at``. Gmail adds sender and message id.
 
-    Raises ``ToolError`` naming the argument that cannot be sent.
+    Raises ``ToolError`` naming the argument that cannot be sent, and for one larger than Gmail sends.
     """
     fields = [
         (name, ",\r\n ".join(_mailbox(recipient(text, name.lower())) for text in given))
@@ -86,10 +80,29 @@ def raw(letter: Letter, at: datetime) -> str:
         _attach(content, one)
     if content.is_multipart():
         # The library's own boundary is random; this one cannot stand in the text it is made of either.
-        content.set_boundary("hub-" + hashlib.sha256(repr(letter).encode()).hexdigest()[:40])
+        held = hashlib.sha256(repr(replace(letter, attachments=())).encode())
+        for one in letter.attachments:
+            held.update(repr((one.name, one.mime_type)).encode() + one.data)
+        content.set_boundary(f"hub-{held.hexdigest()[:40]}")
     # The library takes very long to fold some headers, so these are written here and it writes the content alone.
     head = "".join(f"{name}: {value}\r\n" for name, value in fields)
-    return base64.urlsafe_b64encode(head.encode() + content.as_bytes()).decode().rstrip("=")
+    made = head.encode() + content.as_bytes()
+    if len(made) > _MOST:
+        raise ToolError(f"attachments: the mail would have {len(made):,} bytes; Gmail sends {_MOST:,} at most.")
+    return made
+
+
+def raw(made: bytes) -> str:
+    """A message as the API takes it within JSON: base64url."""
+    return base64.urlsafe_b64encode(made).decode().rstrip("=")
+
+
+def related(metadata: bytes, made: bytes) -> tuple[bytes, str]:
+    """A message as the API takes it beside JSON: the body, and its type (multipart/related, RFC 2387)."""
+    boundary = "hub-" + hashlib.sha256(made).hexdigest()[:40]
+    head = f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n".encode() + metadata
+    body = head + f"\r\n--{boundary}\r\nContent-Type: message/rfc822\r\n\r\n".encode() + made
+    return body + f"\r\n--{boundary}--\r\n".encode(), f"multipart/related; boundary={boundary}"
 
 
 def recipient(text: str, argument: str) -> Recipient:
@@ -148,17 +161,13 @@ def _words(text: str) -> str:
     return "\r\n ".join(f"=?utf-8?b?{base64.b64encode(one).decode()}?=" for one in [*chunks, held])
 
 
-def _attach(message: EmailMessage, one: Attachment) -> None:
-    name = _line(one["name"], "attachments")
+def _attach(message: EmailMessage, one: File) -> None:
+    name = _line(one.name, "attachments")
     if not 0 < len(name) <= _FILE_NAME_MOST:
         raise ToolError(f"attachments: a file's name has 1 to {_FILE_NAME_MOST} characters.")
-    main, _, sub = one["mime_type"][:100].partition("/")
-    if not (main.isascii() and main.isalnum() and sub) or any(c.isspace() or c in ';,"' for c in sub):
-        raise ToolError(f"attachments: {one['mime_type']!r} is not a media type; write one such as application/pdf.")
+    main, _, sub = one.mime_type.partition(";")[0].strip()[:100].partition("/")
+    if not (main.isascii() and main.isalnum() and sub) or any(c.isspace() or c in ',"' for c in sub):
+        raise ToolError(f"attachments: {one.mime_type!r} is not a media type; write one such as application/pdf.")
     if main in ("multipart", "message"):
-        raise ToolError(f"attachments: {one['mime_type']} cannot be attached; use application/octet-stream.")
-    try:
-        data = base64.b64decode(one["data"], validate=True)
-    except (binascii.Error, ValueError):
-        raise ToolError(f"attachments: the data of {one['name']!r} is not base64.") from None
-    message.add_attachment(data, maintype=main, subtype=sub, filename=name)
+        raise ToolError(f"attachments: {one.mime_type} cannot be attached; use application/octet-stream.")
+    message.add_attachment(one.data, maintype=main, subtype=sub, filename=name)

@@ -4,52 +4,52 @@ Accounts fail closed: one account is used, of several one must be named, and a d
 are kept in memory for as long as nothing about the person's accounts changes. Connecting is ``connecting.py``'s.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
-from hub.broker.account import Account, Credential
+from hub.broker.account import Account, Credential, for_owner
 from hub.broker.clients import ClientCredentials
+from hub.broker.discovery.metadata import Challenge
+from hub.broker.holdings import Holding, Holdings, Settled
+from hub.broker.own_code import OwnCode
 from hub.broker.probe import Probe, Refused
 from hub.broker.renewal import Renewals, alive, cooling, due
 from hub.broker.vault import Vault
 from hub.clock import Clock
-from hub.errors import ConnectionNeeded, OperatorNeeded, ProviderUnavailable, ToolError
+from hub.errors import ConnectionNeeded, HubError, OperatorNeeded, ProviderUnavailable, ToolError
+from hub.errors import Refused as CallRefused
 from hub.sdk.effect import Effect
 from hub.sdk.http import Send
-from hub.sdk.provider import JwtBearerMethod, OAuthMethod, OperatorMethod, Provider, mints
-from hub.store import EVERYTHING, Change, Store
-from hub.store.connections import CHANGE, Connection
+from hub.sdk.provider import GrantMethod, JwtBearerMethod, McpOAuthMethod, OperatorMethod, Provider, mints
+from hub.store import Store
+from hub.store.connections import Agreement, Connection
+from hub.store.shares import Shared
 
 TOUCHED = 60.0
 """Seconds between two notes that an account was used."""
 
 _SHOWN = 20
+_SETTLED = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Purpose:
-    """What an account is wanted for: the connector (``shipped`` with the hub or not), its provider, and the call's
-    effect and scopes."""
+class Purpose(NamedTuple):
+    """What an account is wanted for: the connector (``shipped`` with the hub or not, and of which ``code``), its
+    provider, and the call's effect and scopes."""
 
     connector: str
     title: str
     shipped: bool
     provider: Provider
     effect: Effect = "read"
-    scopes: Sequence[str] = ()
-
-
-@dataclass(slots=True)
-class _Held:
-    """What is known of one person's accounts."""
-
-    connections: list[Connection]
-    agreed: frozenset[tuple[str, str]]
-    credentials: dict[str, Credential]
+    scopes: tuple[str, ...] = ()
+    code: str = ""
 
 
 class Broker:
-    """Finds accounts. ``provider`` finds a declaration by name."""
+    """Finds accounts. ``provider`` finds a declaration by name; ``halted`` says why somebody's calls are
+    stopped, if they are."""
 
     def __init__(
         self,
@@ -59,65 +59,49 @@ class Broker:
         clients: ClientCredentials,
         renewals: Renewals,
         probe: Probe,
+        own_code: OwnCode,
         clock: Clock,
         provider: Callable[[str], Provider | None],
+        halted: Callable[[str], str | None],
     ) -> None:
         self._rows = store.connections
         self._vault = vault
         self._clients = clients
         self._renewals = renewals
         self._probe = probe
+        self._own_code = own_code
         self._clock = clock
         self._provider = provider
-        self._people: dict[str, _Held] = {}
-        self._epoch = 0
+        self._halted = halted
+        self._holdings = Holdings(store)
         self._touched: dict[str, float] = {}
-        store.changes.watch(self._heard)
-
-    def _heard(self, change: Change) -> None:
-        if change.kind == EVERYTHING:
-            self._people.clear()
-        elif change.kind == CHANGE:
-            self._people.pop(change.key, None)
-        else:
-            return
-        self._epoch += 1
-
-    async def _held(self, user_id: str) -> _Held:
-        held = self._people.get(user_id)
-        if held is None:
-            epoch = self._epoch
-            held = _Held(await self._rows.list(user_id), await self._rows.agreed(user_id), {})
-            if epoch == self._epoch:
-                self._people[user_id] = held
-        return held
 
     async def connections(self, user_id: str) -> list[Connection]:
-        """The person's accounts, by provider."""
-        return list((await self._held(user_id)).connections)
+        """The accounts the person can use: their own by provider, then those shared with them."""
+        return list((await self._holdings.of(user_id)).connections)
+
+    async def shared(self, user_id: str) -> Mapping[str, Shared]:
+        """Of these, the ones that are shared with them, by id."""
+        return (await self._holdings.of(user_id)).shared
 
     async def account(self, user_id: str, purpose: Purpose, named: str | None, send: Send) -> Account:
         """The account for a call, whose requests go through ``send``; ``named`` is the label the caller gave.
 
         Raises ``ConnectionNeeded`` (none, or not usable until its owner did something), ``ToolError`` (which one is
-        meant must be said) and ``OperatorNeeded``.
+        meant must be said), ``OperatorNeeded``, and ``Refused`` where calls are stopped.
         """
-        provider = purpose.provider
-        operator = _operators(provider)
-        held = await self._held(user_id)
-        mine = [one for one in held.connections if one.provider == provider.name]
-        if not mine and operator is not None:
-            return await self._common(purpose, operator, send)
-        kept = self._chosen(mine, purpose, named)
-        if not purpose.shipped and (purpose.connector, provider.name) not in held.agreed:
-            raise ConnectionNeeded(
-                f"{purpose.title} did not come with this hub, so the owner of the account {kept.label} must agree once "
-                "that it is used by it.",
-                connector=purpose.connector,
-            )
-        credential = self._credential(held, kept, provider)
-        self._check(credential, purpose)
-        self._touch(kept)
+        self._check_halt(user_id)
+        held = await self._holdings.of(user_id)
+        question = (purpose.connector, purpose.code, purpose.shipped, purpose.effect, purpose.scopes, named)
+        settled = held.settled.get(question)
+        if settled is None or settled[0].provider is not purpose.provider:
+            settled = self._settled(held, purpose, named)
+            if settled is None:
+                return await self._common(user_id, purpose, send)
+            if settled[0].kept.health == "ok" and len(held.settled) < _SETTLED:
+                held.settled[question] = settled
+        credential, several, shared = settled
+        self._touch(credential.kept)
         return Account(
             credential,
             purpose.connector,
@@ -125,28 +109,70 @@ class Broker:
             self._ready,
             self._renew,
             self._judge,
-            several=len(mine) > 1,
+            self._own_code,
+            several=several,
+            check=partial(self._check_halt, user_id),
+            shared=shared,
+            lacks=self._lacks,
         )
 
-    def _chosen(self, mine: list[Connection], purpose: Purpose, named: str | None) -> Connection:
+    def _settled(self, held: Holding, purpose: Purpose, named: str | None) -> Settled | None:
+        """The account for a call; None where it is the operator's. Raises as ``account`` does."""
+        provider = purpose.provider
+        usable = [one for one in held.connections if one.provider == provider.name]
+        if not usable and _operators(provider) is not None:
+            return None
+        kept = self._chosen(usable, purpose, named)
+        shared = held.shared.get(kept.id)
+        try:
+            self._check_shared(shared, kept, purpose)
+            self._check_agreed(held, kept, purpose)
+            credential = self._credential(held, kept, provider)
+            self._check(credential, purpose)
+        except ConnectionNeeded as wrong:
+            raise (for_owner(shared, wrong) if shared is not None else wrong) from None
+        return credential, len(usable) > 1, shared
+
+    def _check_halt(self, user_id: str) -> None:
+        """Raise ``Refused`` where the calls of the person are stopped."""
+        why = self._halted(user_id)
+        if why is not None:
+            raise CallRefused(why)
+
+    def _check_shared(self, shared: Shared | None, kept: Connection, purpose: Purpose) -> None:
+        if shared is not None and shared.read_only and purpose.effect != "read":
+            raise ToolError(
+                f"The account {kept.label} is shared for reading only, and this has the effect {purpose.effect}. Use "
+                "an account of the user's own for it."
+            )
+
+    def _check_agreed(self, held: Holding, kept: Connection, purpose: Purpose) -> None:
+        if not purpose.shipped and Agreement(kept.id, purpose.connector, purpose.code) not in held.agreed:
+            raise ConnectionNeeded(
+                f"{purpose.title} did not come with this hub, so the owner of the account {kept.label} must agree once "
+                "that it is used by it, and again when its code has changed.",
+                connector=purpose.connector,
+            )
+
+    def _chosen(self, usable: list[Connection], purpose: Purpose, named: str | None) -> Connection:
         title = purpose.provider.title
-        if not mine:
+        if not usable:
             raise ConnectionNeeded(f"{title} is not connected for this user.", connector=purpose.connector)
-        labels = ", ".join(one.label for one in mine[:_SHOWN])
+        labels = ", ".join(one.label for one in usable[:_SHOWN])
         if named is not None:
             wanted = named.strip().casefold()
-            found = [one for one in mine if wanted in (one.label.casefold(), one.id)]
+            found = [one for one in usable if wanted in (one.label.casefold(), one.id)]
             if len(found) != 1:
                 raise ToolError(f"account: there is no {title} account {named!r}; connected are: {labels}.")
             return found[0]
-        if len(mine) == 1:
-            return mine[0]
-        defaults = [one for one in mine if one.is_default]
+        if len(usable) == 1:
+            return usable[0]
+        defaults = [one for one in usable if one.is_default]
         if purpose.effect == "read" and defaults:
             return defaults[0]
         raise ToolError(f"Several {title} accounts are connected: {labels}. Say which one with the argument account.")
 
-    def _credential(self, held: _Held, kept: Connection, provider: Provider) -> Credential:
+    def _credential(self, held: Holding, kept: Connection, provider: Provider) -> Credential:
         known = held.credentials.get(kept.id)
         if known is not None and known.kept.version == kept.version and known.provider is provider:
             return known
@@ -163,18 +189,20 @@ class Broker:
         kept, method = credential.kept, credential.method
         renewable = mints(method)
         if kept.health == "needs_sign_in" and not (renewable and kept.expires_at and alive(kept, self._clock.now())):
-            raise ConnectionNeeded(kept.reason, connector=purpose.connector)
-        missing = [scope for scope in purpose.scopes if scope not in kept.scopes]
-        if missing and kept.scopes and isinstance(method, OAuthMethod | JwtBearerMethod):
+            raise ConnectionNeeded(kept.reason, connector=purpose.connector, connection=kept.id)
+        missing = credential.provider.missing(kept.scopes, purpose.scopes)
+        if missing and kept.scopes and isinstance(method, GrantMethod | JwtBearerMethod):
             raise ConnectionNeeded(
                 f"The account {kept.label} was connected without {', '.join(missing)}, which this needs.",
                 connector=purpose.connector,
-                scopes=tuple(missing),
+                scopes=missing,
+                connection=kept.id,
             )
 
-    async def _common(self, purpose: Purpose, method: str, send: Send) -> Account:
+    async def _common(self, user_id: str, purpose: Purpose, send: Send) -> Account:
         """The operator's one credential, used for everybody."""
         provider = purpose.provider
+        method = _operators(provider) or ""
         given = await self._clients.find(provider.name)
         if given is None or not given.fields:
             raise OperatorNeeded(
@@ -186,18 +214,23 @@ class Broker:
             id="operator", user_id="", provider=provider.name, method=method, label="operator", subject="",
             scopes=frozenset(), settings=provider.checked_settings({}), fields={}, hosts=provider.hosts({}), secret="",
             version=1, health="ok", reason="", expires_at=None, renewed_at=now, lease_owner=None, lease_until=None,
-            failures=0, failed_at=None, is_default=True, created_at=now, used_at=None,
+            failures=0, failed_at=None, is_default=True, wanted=frozenset(), created_at=now, used_at=None,
         )  # fmt: skip
         secrets = provider.checked_fields(provider.methods[method], given.fields)
         credential = Credential.of(kept, provider, provider.methods[method], dict(secrets))
-        return Account(credential, purpose.connector, send, _same, _none, _works, several=False)
+        check = partial(self._check_halt, user_id)
+        return Account(
+            credential, purpose.connector, send, _same, _none, _works, self._own_code, several=False, check=check
+        )
 
     async def _ready(self, credential: Credential) -> Credential:
         """The credential, renewed where it is time; a live one is good enough where that fails."""
+        if not mints(credential.method):
+            return credential
         kept, now = credential.kept, self._clock.now()
         method = credential.method
-        margin = method.refresh.margin if isinstance(method, OAuthMethod) else None
-        if not mints(method) or not due(kept, margin, now):
+        margin = method.refresh.margin if isinstance(method, GrantMethod) else None
+        if not due(kept, margin, now):
             return credential
         living = alive(kept, now)
         if living and (cooling(kept, now) > 0 or kept.health != "ok" or _unrenewable(credential)):
@@ -221,7 +254,12 @@ class Broker:
         if credential.provider.declared.who is not None:
             try:
                 await self._probe.who(
-                    credential.provider, credential.method, credential.secrets, dict(kept.settings), dict(kept.fields)
+                    credential.provider,
+                    credential.method,
+                    credential.secrets,
+                    dict(kept.settings),
+                    dict(kept.fields),
+                    credential.hosts,
                 )
             except Refused:
                 pass
@@ -231,12 +269,29 @@ class Broker:
         await self._rows.failed(kept, "needs_sign_in", told)
         raise ConnectionNeeded(told, connector=credential.provider.name)
 
+    async def _lacks(self, credential: Credential, challenge: Challenge) -> HubError:
+        """What to say where a server wants scopes (RFC 6750, section 3.1); those the account lacks are noted."""
+        kept, title = credential.kept, credential.provider.title
+        missing = credential.provider.missing(kept.scopes, challenge.scopes)
+        if not missing:
+            # Asking for the same again would lead the person in circles.
+            return ToolError(f"{title} refuses this, although the account {kept.label} has every permission it names.")
+        await self._rows.want(kept, frozenset(missing))
+        return ConnectionNeeded(
+            f"The account {kept.label} was connected without {', '.join(missing)}, which {title} wants for this.",
+            connector=credential.provider.name,
+            scopes=missing,
+            connection=kept.id,
+        )
+
     def _of(self, kept: Connection, before: Credential) -> Credential:
         secrets = self._vault.open(kept.secret, id=kept.id, user_id=kept.user_id)
         method = before.provider.methods.get(kept.method)
         if secrets is None or method is None:
             raise ConnectionNeeded(f"The account {kept.label} must be connected again.", connector=kept.provider)
-        return Credential.of(kept, before.provider, method, secrets)
+        # It goes on to be called what it is called for this person.
+        named = replace(kept, label=before.kept.label, is_default=before.kept.is_default)
+        return Credential.of(named, before.provider, method, secrets)
 
     def _touch(self, kept: Connection) -> None:
         now = self._clock.monotonic()
@@ -256,7 +311,9 @@ def _operators(provider: Provider) -> str | None:
 
 def _unrenewable(credential: Credential) -> bool:
     method = credential.method
-    if not isinstance(method, OAuthMethod):
+    if isinstance(method, McpOAuthMethod):
+        return not credential.secrets.get("refresh_token")
+    if not isinstance(method, GrantMethod):
         return False
     name = "token" if method.refresh.mode == "exchange" else "refresh_token"
     return method.refresh.mode == "none" or not credential.secrets.get(name)

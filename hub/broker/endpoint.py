@@ -12,17 +12,37 @@ from urllib.parse import quote, urlencode, urlsplit
 import orjson
 
 from hub.broker.clients import ClientCredential
+from hub.broker.device_code import DeviceCode, device_code_of
+from hub.broker.own_code import OwnCode
 from hub.broker.signing import basic, filled
-from hub.broker.tokens import AppBroken, Tokens, tokens_of
+from hub.broker.tokens import AppBroken, Tokens, joined, tokens_of
 from hub.clock import Clock
-from hub.sdk.http import Outgoing, Reach, Send, host_of
+from hub.sdk.http import Outgoing, Reach, Reply, Send, host_of
 from hub.sdk.placeholders import Scope
-from hub.sdk.provider import ClientCredentialsMethod, JwtBearerMethod, OAuthMethod, Provider, TokenCall
+from hub.sdk.provider import (
+    ClientCredentialsMethod,
+    DeviceMethod,
+    GrantMethod,
+    JwtBearerMethod,
+    NextCall,
+    OAuthMethod,
+    Provider,
+    TokenCall,
+    WrongTurn,
+)
 
 TIMEOUT = 15.0
 """Seconds one call may take: less than a lease (``renewal.LEASE``), so that nobody else begins meanwhile."""
 
-Minting = OAuthMethod | ClientCredentialsMethod | JwtBearerMethod
+Minting = GrantMethod | ClientCredentialsMethod | JwtBearerMethod
+
+_RAW = "+,:/"
+"""What a parameter that is sent raw may hold unencoded."""
+
+_PUBLIC = frozenset(
+    {"client_id", "client_assertion_type", "grant_type", "redirect_uri", "scope", "scopes", "user_scope"}
+)
+"""What of a token request is no secret."""
 
 
 def reach_of(provider: Provider, url: str) -> Reach:
@@ -59,14 +79,21 @@ def authorize_url(
     pairs = {asked.rename.get(name, name): value for name, value in usual.items() if name not in asked.drop}
     pairs |= {name: filled(value, given) for name, value in asked.params.items()}
     url = filled(asked.url, Scope({}, settings))
-    return f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(pairs, quote_via=quote)}"
+    if asked.fragment is not None:
+        url += "#" + asked.fragment
+    told_pairs = "&".join(
+        f"{quote(name, safe='')}={quote(value, safe=_RAW if name in asked.raw else '')}"
+        for name, value in pairs.items()
+    )
+    return f"{url}{'&' if '?' in url else '?'}{told_pairs}"
 
 
 class TokenEndpoint:
     """Calls token endpoints."""
 
-    def __init__(self, send: Send, clock: Clock, random: Callable[[int], bytes]) -> None:
+    def __init__(self, send: Send, clock: Clock, random: Callable[[int], bytes], own_code: OwnCode) -> None:
         self._send = send
+        self._own_code = own_code
         self._clock = clock
         self._random = random
 
@@ -90,12 +117,48 @@ class TokenEndpoint:
         if verifier is not None:
             asked["code_verifier"] = verifier
         scope = Scope({"redirect_uri": redirect_uri, **_named(client)}, settings)
-        return await self._call(provider, method, client, method.token, asked, scope)
+        tokens = await self._call(provider, method, client, method.token, asked, scope)
+        return await self._onward(provider, method, client, settings, tokens, method.then)
+
+    async def device_code(
+        self,
+        provider: Provider,
+        method: DeviceMethod,
+        client: ClientCredential,
+        settings: Mapping[str, str],
+        scopes: Sequence[str],
+    ) -> DeviceCode:
+        """Ask for a code that the person types on the vendor's page (RFC 8628, section 3.2). Raises as
+        ``tokens_of``."""
+        how = method.device
+        told = method.scopes.separator.join(scopes)
+        scope = Scope({"client_id": client.client_id, "scopes": told}, settings)
+        asked = {method.scopes.param: told} if told else {}
+        asked |= {name: filled(value, scope) for name, value in how.params.items()}
+        call = method.token.model_copy(update={"url": how.url, "params": {}})
+        reply, sent = await self._sent(provider, client, call, asked, scope)
+        return device_code_of(reply, how, urlsplit(reply.url).hostname or provider.name, sent, method.wrong_turns)
+
+    async def poll(
+        self,
+        provider: Provider,
+        method: DeviceMethod,
+        client: ClientCredential,
+        settings: Mapping[str, str],
+        *,
+        device_code: str,
+    ) -> Tokens:
+        """Ask whether the person has typed the code (RFC 8628, section 3.4). Raises ``Pending`` where not yet, else as
+        ``tokens_of``."""
+        scope = Scope({"redirect_uri": "", **_named(client)}, settings)
+        asked = {"grant_type": method.device.grant, "device_code": device_code}
+        tokens = await self._call(provider, method, client, method.token, asked, scope)
+        return await self._onward(provider, method, client, settings, tokens, method.then)
 
     async def refresh(
         self,
         provider: Provider,
-        method: OAuthMethod,
+        method: GrantMethod,
         client: ClientCredential,
         settings: Mapping[str, str],
         *,
@@ -108,8 +171,32 @@ class TokenEndpoint:
         asked = {"grant_type": how.grant, name: token}
         asked |= {key: filled(value, scope) for key, value in how.params.items()}
         # What the code's exchange takes besides belongs to that exchange.
-        call = method.token.model_copy(update={"params": {}, "url": how.url or method.token.url})
-        return await self._call(provider, method, client, call, asked, scope)
+        usual = method.token
+        call = usual.model_copy(
+            update={
+                "params": {},
+                "url": how.url or usual.url,
+                "method": how.method or usual.method,
+                "body": how.body or usual.body,
+                "rename": {**usual.rename, **how.rename},
+                "drop": (*usual.drop, *how.drop),
+                "headers": {**usual.headers, **how.headers},
+            }
+        )
+        tokens = await self._call(provider, method, client, call, asked, scope, renewal=True)
+        again = tuple(one for one in method.then if one.again)
+        return await self._onward(provider, method, client, settings, tokens, again, kept=token)
+
+    async def revoke(
+        self, provider: Provider, method: OAuthMethod, client: ClientCredential, url: str, *, token: str, hint: str
+    ) -> bool:
+        """End a grant (RFC 7009, section 2.1); whether the server said so. Raises what ``Send`` raises."""
+        asked = {"token": token, "token_type_hint": hint}
+        headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+        asked |= self._authenticated(client, method.token, url, headers)
+        outgoing = Outgoing("POST", url, headers, urlencode(asked, quote_via=quote).encode(), repeatable=True)
+        reply = await self._send(outgoing, reach_of(provider, url), timeout=TIMEOUT)
+        return 200 <= reply.status < 300
 
     async def mint(
         self,
@@ -129,8 +216,26 @@ class TokenEndpoint:
         asked = {"grant_type": "client_credentials", method.scopes.param: told}
         if not told:
             asked.pop(method.scopes.param)
-        client = ClientCredential(pasted["client_id"], pasted["client_secret"])
+        client = ClientCredential(pasted.get("client_id", ""), pasted.get("client_secret"))
         return await self._call(provider, method, client, method.token, asked, scope)
+
+    async def _onward(
+        self,
+        provider: Provider,
+        method: GrantMethod,
+        client: ClientCredential,
+        settings: Mapping[str, str],
+        tokens: Tokens,
+        calls: Sequence[NextCall],
+        kept: str = "",
+    ) -> Tokens:
+        """The tokens after the requests that follow; ``kept`` is the refresh token where a renewal gave no new one."""
+        for call in calls:
+            found, fields = provider.found(tokens.fields)
+            held = {**tokens.more, "token": tokens.access, "refresh_token": tokens.refresh or kept, "redirect_uri": ""}
+            scope = Scope({**_named(client), **held}, {**settings, **found}, fields)
+            tokens = joined(tokens, await self._call(provider, method, client, call, {}, scope), call.as_)
+        return tokens
 
     async def _call(
         self,
@@ -140,7 +245,33 @@ class TokenEndpoint:
         call: TokenCall,
         asked: dict[str, str],
         scope: Scope,
+        *,
+        renewal: bool = False,
     ) -> Tokens:
+        reply, sent = await self._sent(provider, client, call, asked, scope, renewal=renewal)
+        host = urlsplit(reply.url).hostname or provider.name
+        return tokens_of(
+            reply,
+            call,
+            self._clock.now(),
+            host,
+            method.scopes.separator,
+            sent=sent,
+            turns=turns_of(method),
+            renewal=renewal,
+        )
+
+    async def _sent(
+        self,
+        provider: Provider,
+        client: ClientCredential,
+        call: TokenCall,
+        asked: dict[str, str],
+        scope: Scope,
+        *,
+        renewal: bool = False,
+    ) -> tuple[Reply, tuple[str, ...]]:
+        """The reply, and what was secret about the request."""
         url = filled(call.url, scope)
         headers = {"Accept": "application/json"}
         asked |= {name: filled(value, scope) for name, value in call.params.items()}
@@ -158,9 +289,16 @@ class TokenEndpoint:
         else:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         outgoing = Outgoing(call.method, url, headers, body, repeatable=False)
+        known = {"settings": scope.settings, "fields": scope.account, "secrets": {**scope.arguments, **asked}}
+        step = "refresh" if renewal else "exchange"
+        outgoing = await self._own_code.step(provider, step, outgoing, **known)
         reply = await self._send(outgoing, reach_of(provider, url), timeout=TIMEOUT)
-        host = urlsplit(url).hostname or provider.name
-        return tokens_of(reply, call, self._clock.now(), host, method.scopes.separator)
+        reply = await self._own_code.step(provider, "tokens", reply, **known)
+        given = [value for name, value in scope.arguments.items() if name not in _PUBLIC]
+        secret = [value for name, value in asked.items() if name not in _PUBLIC]
+        shown = headers.get("Authorization", "").partition(" ")[2]
+        told = {str(one) for one in (*given, *secret, client.secret or "", shown) if one}
+        return reply, tuple(sorted(told, key=len, reverse=True))
 
     def _authenticated(
         self, client: ClientCredential, call: TokenCall, url: str, headers: dict[str, str]
@@ -206,6 +344,11 @@ class TokenEndpoint:
             return jwt.encode(header, told, key, algorithms=[name])
         except (JoseError, ValueError, TypeError):
             raise AppBroken("the private key is not one in PEM that this hub can sign with.", "private_key") from None
+
+
+def turns_of(method: Minting) -> tuple[WrongTurn, ...]:
+    """The vendor's errors that the operator's app is at fault for."""
+    return method.wrong_turns if isinstance(method, GrantMethod) else ()
 
 
 def wanted_scopes(method: Minting, more: Sequence[str]) -> list[str]:

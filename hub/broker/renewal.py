@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from hub.broker.clients import ClientCredentials
-from hub.broker.endpoint import Minting, TokenEndpoint
-from hub.broker.tokens import AppBroken, GrantDead, Tokens
+from hub.broker.discovery.pinned import Pinned
+from hub.broker.discovery.sign_in import McpSignIn
+from hub.broker.endpoint import Minting, TokenEndpoint, wanted_scopes
+from hub.broker.tokens import AppBroken, GrantDead, Tokens, turn_of
 from hub.broker.vault import Secrets, Vault
 from hub.clock import Clock
 from hub.errors import ConnectionNeeded, HubError, OperatorNeeded, ProviderUnavailable
 from hub.observe import log
-from hub.sdk.provider import OAuthMethod, Provider
+from hub.sdk.provider import GrantMethod, McpOAuthMethod, Provider
 from hub.store import Store, StoreUnavailable
 from hub.store.connections import Connection
 
@@ -79,7 +81,9 @@ class Renewals:
         clock: Clock,
         provider: Callable[[str], Provider | None],
         owner: str,
+        sign_in: McpSignIn,
     ) -> None:
+        self._sign_in = sign_in
         self._rows = store.connections
         self._vault = vault
         self._endpoint = endpoint
@@ -168,16 +172,35 @@ class Renewals:
     async def _asked(self, kept: Connection, secrets: Secrets) -> Tokens:
         provider = self._provider(kept.provider)
         method = provider.methods.get(kept.method) if provider is not None else None
+        if provider is not None and isinstance(method, McpOAuthMethod):
+            return await self._asked_pinned(provider, method, secrets)
         if provider is None or not isinstance(method, Minting):
             raise OperatorNeeded(f"the provider {kept.provider} is no longer declared as it was.")
         check_places(provider, method, kept)
-        if not isinstance(method, OAuthMethod):
-            return await self._endpoint.mint(provider, method, secrets, kept.settings, sorted(kept.scopes))
+        if not isinstance(method, GrantMethod):
+            return await self._endpoint.mint(
+                provider, method, secrets, kept.settings, wanted_scopes(method, sorted(kept.scopes))
+            )
         token = secrets.get("token" if method.refresh.mode == "exchange" else "refresh_token")
         if not token or method.refresh.mode == "none":
             raise GrantDead("this account's access has ended and cannot be renewed.")
         client = await self._clients.need(provider, method)
         return await self._endpoint.refresh(provider, method, client, kept.settings, token=token)
+
+    async def _asked_pinned(self, provider: Provider, method: McpOAuthMethod, secrets: Secrets) -> Tokens:
+        """New tokens of the very issuer the account was connected at, whatever its server says today."""
+        pinned = Pinned.of(secrets)
+        if pinned is None or not secrets.get("refresh_token"):
+            raise GrantDead("this account's access has ended and cannot be renewed.")
+        client = await self._sign_in.client(provider, pinned)
+        try:
+            return await self._endpoint.refresh(
+                provider, pinned.method(method), client, {}, token=secrets["refresh_token"]
+            )
+        except AppBroken as wrong:
+            if await self._sign_in.lost(provider, pinned):
+                raise GrantDead(f"it no longer knows this hub: {wrong}") from None
+            raise
 
     async def _persisted(self, kept: Connection, secrets: Secrets, tokens: Tokens) -> Connection:
         """Commit what was fetched. While the database is away it is the only copy, so it is tried for a while."""
@@ -214,6 +237,9 @@ class Renewals:
         told = f"{title} no longer lets the hub use the account {kept.label}: {wrong}"
         if interrupted:
             told += " An earlier renewal was cut off before its answer could be kept."
+        elif kept.failures:
+            # What the one before got lost of is most often why this one is refused: rotated tokens work once.
+            told += f" The renewal before it had no answer the hub could keep: {kept.reason}"
         await self._rows.failed(kept, "needs_sign_in", told)
         _log.warning("an account needs a sign-in", connection=kept.id, provider=kept.provider, reason=str(wrong))
         raise ConnectionNeeded(told, connector=kept.provider)
@@ -221,16 +247,16 @@ class Renewals:
     def _remedy(self, kept: Connection, wrong: AppBroken) -> str:
         provider = self._provider(kept.provider)
         method = provider.methods.get(kept.method) if provider is not None else None
-        if provider is None or not isinstance(method, OAuthMethod):
+        if provider is None or not isinstance(method, GrantMethod):
             return str(wrong)
         return remedy(provider, method, wrong, self._clients.redirect_uri(provider.name))
 
 
-def remedy(provider: Provider, method: OAuthMethod, wrong: AppBroken, redirect_uri: str) -> str:
+def remedy(provider: Provider, method: GrantMethod, wrong: AppBroken, redirect_uri: str) -> str:
     """What the operator does about the vendor's refusal of the app."""
-    for turn in method.wrong_turns:
-        if turn.when.lower() in (wrong.code, *str(wrong).lower().split()):
-            return f"{wrong} {turn.tell.replace('{redirect_uri}', redirect_uri).rstrip('.')}."
+    turn = turn_of(method.wrong_turns, f"{wrong.code} {wrong}")
+    if turn is not None:
+        return f"{wrong} {turn.tell.replace('{redirect_uri}', redirect_uri).rstrip('.')}."
     return (
         f"{wrong} Compare the client id and secret with those at {method.app.register_at}, then run: "
         f"hub provider set {provider.name} --client-id ID"
@@ -252,6 +278,7 @@ def places(provider: Provider, method: object, settings: Mapping[str, str]) -> t
     urls = []
     if isinstance(method, Minting):
         urls = [method.token.url, *([method.refresh.url] if method.refresh.url else [])]
+        urls += [call.url for call in method.then] if isinstance(method, GrantMethod) else []
     revoke = provider.declared.revoke.request
     if revoke is not None:
         urls.append(revoke.url)

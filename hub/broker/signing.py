@@ -4,18 +4,28 @@ Pure functions. Where a credential may go is decided by whoever calls them (``ac
 """
 
 import base64
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, unquote_plus, urlsplit, urlunsplit
+
+import orjson
 
 from hub.errors import OperatorNeeded
 from hub.sdk.http import Outgoing, Reply
 from hub.sdk.placeholders import ABSENT, Pattern, Scope
-from hub.sdk.provider import Signing
+from hub.sdk.provider import Method, Signing, pasted_fields
 
 HIDDEN = "[credential removed]"
 """What stands in a reply where an app repeated a credential."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]+")
+"""What no encoding of the Web touches (RFC 3986, section 2.3)."""
+
+_ENTITIES = {"&": b"&amp;", "<": b"&lt;", ">": b"&gt;", '"': b"&quot;", "'": b"&#39;"}
+_KIND = "content-type"
+_FORM = "application/x-www-form-urlencoded"
 
 _SHORTEST = 6
 """Shorter values stand in replies for other reasons."""
@@ -38,6 +48,7 @@ class Signature:
     headers: Mapping[str, str] = field(repr=False)
     names: frozenset[str]
     query: Mapping[str, str] = field(repr=False)
+    body: Mapping[str, str] = field(repr=False)
     front: str = field(repr=False)
 
     @classmethod
@@ -47,13 +58,15 @@ class Signature:
         if signing.basic is not None:
             headers["Authorization"] = basic(filled(signing.basic, scope))
         query = {name: filled(value, scope) for name, value in signing.query.items()}
+        body = {name: filled(value, scope) for name, value in signing.body.items()}
         front = ""
         if signing.path is not None:
             front = str(Pattern.parse(signing.path).text(scope, lambda value: quote(value, safe=":")))
-        return cls(headers, frozenset(name.lower() for name in headers), query, front)
+        return cls(headers, frozenset(name.lower() for name in headers), query, body, front)
 
-    def on(self, outgoing: Outgoing) -> Outgoing:
-        """``outgoing`` with the credential on it; what the connector put in the same places is replaced."""
+    def on(self, outgoing: Outgoing, private: tuple[str, ...] = ()) -> Outgoing:
+        """``outgoing`` with the credential on it; what the connector put in the same places is replaced. ``private``
+        are the texts by which the credential is known (``traces``)."""
         headers = {name: value for name, value in outgoing.headers.items() if name.lower() not in self.names}
         headers.update(self.headers)
         url = outgoing.url
@@ -66,17 +79,56 @@ class Signature:
         if self.front:
             parts = urlsplit(url)
             url = urlunsplit(parts._replace(path=self.front + parts.path))
-        return Outgoing(outgoing.method, url, headers, outgoing.body, outgoing.repeatable)
+        body = outgoing.body
+        if self.body and body is not None:
+            body, kind = in_body(
+                self.body, body, next((headers[name] for name in headers if name.lower() == _KIND), "")
+            )
+            headers = {name: value for name, value in headers.items() if name.lower() != _KIND} | {"Content-Type": kind}
+        return Outgoing(outgoing.method, url, headers, body, outgoing.repeatable, private, outgoing.largest)
 
 
-def signed(outgoing: Outgoing, signing: Signing, scope: Scope) -> Outgoing:
-    """One request with a credential on it. Raises ``OperatorNeeded``."""
-    return Signature.of(signing, scope).on(outgoing)
+def in_body(fields: Mapping[str, str], body: bytes, kind: str) -> tuple[bytes, str]:
+    """A body of the media type ``kind`` with these fields in it, in place of its own of the same names, and its type.
+    An empty body becomes a form of them. Raises ``OperatorNeeded`` for a body that has no fields."""
+    bare = kind.partition(";")[0].strip().lower()
+    if not body or bare == _FORM:
+        pairs = [pair for pair in body.split(b"&") if pair]
+        pairs = [pair for pair in pairs if unquote_plus(pair.partition(b"=")[0].decode()) not in fields]
+        pairs += [f"{quote(name, safe='')}={quote(value, safe='')}".encode() for name, value in fields.items()]
+        return b"&".join(pairs), kind if body else _FORM
+    if bare == "multipart/form-data" and body.startswith(b"--"):
+        line, _, _ = body.partition(b"\r\n")
+        parts = [
+            f'Content-Disposition: form-data; name="{quote(name)}"\r\n\r\n{value}\r\n'.encode()
+            for name, value in fields.items()
+        ]
+        return b"".join(line + b"\r\n" + part for part in parts) + body, kind
+    if bare.endswith("json"):
+        try:
+            held = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            held = None
+        if isinstance(held, dict):
+            return orjson.dumps({**held, **fields}), kind
+    raise OperatorNeeded("its credential goes into the body of requests, and this one has no fields to put it in.")
+
+
+def signed(outgoing: Outgoing, signing: Signing, scope: Scope, private: tuple[str, ...] = ()) -> Outgoing:
+    """One request with a credential on it; ``private`` as in ``Signature.on``. Raises ``OperatorNeeded``."""
+    return Signature.of(signing, scope).on(outgoing, private)
 
 
 def basic(pair: str) -> str:
     """``user:password`` as HTTP Basic (RFC 7617)."""
     return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+def secret_ones(method: Method, secrets: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an account's ``secrets`` is secret: a client id or user name that was pasted beside is not, and often is
+    what the account is called."""
+    plain = {name for name, field in pasted_fields(method).items() if not field.secret}
+    return {name: value for name, value in secrets.items() if name not in plain}
 
 
 def traces(secrets: Mapping[str, Any], signing: Signing, scope: Scope) -> tuple[str, ...]:
@@ -88,10 +140,50 @@ def traces(secrets: Mapping[str, Any], signing: Signing, scope: Scope) -> tuple[
     return tuple(sorted({value for value in values if len(value) >= _SHORTEST}, key=len, reverse=True))
 
 
-def scrubbed(reply: Reply, asked: Outgoing, sent: Outgoing, secrets: Iterable[str]) -> Reply:
+def added(before: Outgoing, after: Outgoing) -> tuple[str, ...]:
+    """What a provider's own code put on a request, by which a reply is searched as for the credential itself."""
+    known = set(before.headers.values())
+    values = [value for value in after.headers.values() if value not in known]
+    values += [part for value in values for part in value.split()]
+    return tuple(sorted({value for value in values if len(value) >= _SHORTEST}, key=len, reverse=True))
+
+
+def spellings(texts: Iterable[str]) -> tuple[re.Pattern[bytes], ...]:
+    """Those of ``texts`` that may be spelled in several ways where an app repeats them: percent-encoded in part or
+    twice, as JSON or HTML would. Others (letters, digits, ``-._~``) are only ever spelled as they are."""
+    several = [text for text in texts if not _PLAIN.fullmatch(text) and unquote(text) == text]
+    return tuple(re.compile(b"".join(map(_spelled, text))) for text in several)
+
+
+def _spelled(char: str) -> bytes:
+    """A pattern for all ways to write one character."""
+    if _PLAIN.fullmatch(char):
+        return re.escape(char.encode())
+    code = ord(char)
+    percent = b"".join(b"%%(?:25)*(?i:%02x)" % byte for byte in char.encode())
+    ways = [re.escape(char.encode()), percent, b"\\\\u(?i:%04x)" % code, b"&#(?:%d|(?i:x0*%x));" % (code, code)]
+    ways += [b"\\\\" + re.escape(char.encode())] if char in '/"\\' else []
+    ways += [_ENTITIES[char]] if char in _ENTITIES else []
+    ways += [rb"\+"] if char == " " else []
+    return b"(?:" + b"|".join(ways) + b")"
+
+
+def _without(pattern: re.Pattern[bytes], text: str, shown: str) -> str:
+    raw = text.encode("utf-8", "surrogateescape")
+    return pattern.sub(shown.encode(), raw).decode("utf-8", "surrogateescape")
+
+
+def scrubbed(
+    reply: Reply,
+    asked: Outgoing,
+    sent: Outgoing,
+    secrets: Iterable[str],
+    spelled: Iterable[re.Pattern[bytes]] = (),
+) -> Reply:
     """``reply`` as if ``asked`` had been sent: an app may repeat what it was sent, and what it repeats is not passed
-    on to the connector, the model or a log."""
+    on to the connector, the model or a log. ``spelled`` are the ``spellings`` of the secrets."""
     body, headers = reply.body, reply.headers
+    told = "\n".join(headers.values())
     url = asked.url if reply.url == sent.url else reply.url
     for secret in secrets:
         raw = secret.encode()
@@ -99,9 +191,15 @@ def scrubbed(reply: Reply, asked: Outgoing, sent: Outgoing, secrets: Iterable[st
             body = body.replace(raw, HIDDEN.encode())
         if secret in url:
             url = url.replace(secret, quote(HIDDEN))
-        for name, value in headers.items():
-            if secret in value:
-                headers = {**headers, name: headers[name].replace(secret, HIDDEN)}
+        if secret in told:
+            headers = {name: value.replace(secret, HIDDEN) for name, value in headers.items()}
+    head = f"{told}\n{url}".encode("utf-8", "surrogateescape")
+    for pattern in spelled:
+        if pattern.search(body):
+            body = pattern.sub(HIDDEN.encode(), body)
+        if pattern.search(head):
+            url = _without(pattern, url, quote(HIDDEN))
+            headers = {name: _without(pattern, value, HIDDEN) for name, value in headers.items()}
     if body is reply.body and headers is reply.headers and url == reply.url:
         return reply
     return Reply(reply.status, url, headers, body)

@@ -5,18 +5,19 @@ Pure functions of a ``Reply``. Nothing of a reply but the vendor's error words i
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, quote_plus
 
 import orjson
 
+from hub.broker.signing import HIDDEN
 from hub.errors import HubError, ProviderUnavailable
 from hub.sdk.http import Reply
 from hub.sdk.paths import compile_path
-from hub.sdk.provider import TokenCall
+from hub.sdk.provider import TokenCall, WrongTurn
 from hub.sdk.response import clean
 
 PERSON = frozenset(
@@ -46,6 +47,15 @@ TRANSIENT = frozenset(
 )  # fmt: skip
 
 _LONGEST = timedelta(days=3650)
+_SHORTEST = 6
+
+
+class Pending(ProviderUnavailable):
+    """The person has not typed the code yet (RFC 8628, section 3.5); ``slower``: the vendor wants to be asked less."""
+
+    def __init__(self, message: str, *, slower: bool) -> None:
+        super().__init__(message)
+        self.slower = slower
 
 
 class GrantDead(HubError):
@@ -72,12 +82,43 @@ class Tokens:
     expires_at: datetime | None
 
 
-def tokens_of(reply: Reply, call: TokenCall, now: datetime, host: str, separator: str) -> Tokens:
-    """The tokens in ``reply``.
+def joined(first: Tokens, then: Tokens, name: str | None) -> Tokens:
+    """What two token requests of one grant gave: the second one's token in place of the first's, or beside it as
+    ``name``. What ends first ends both."""
+    more = {**first.more, **then.more}
+    ends = [one.expires_at for one in (first, then) if one.expires_at is not None]
+    if name is not None:
+        kept = {**more, name: then.access}
+        ending = min(ends) if ends else None
+        return replace(first, more=kept, fields={**first.fields, **then.fields}, expires_at=ending)
+    return Tokens(
+        then.access,
+        then.refresh or first.refresh,
+        more,
+        {**first.fields, **then.fields},
+        then.scopes if then.scopes is not None else first.scopes,
+        then.expires_at,
+    )
+
+
+def tokens_of(
+    reply: Reply,
+    call: TokenCall,
+    now: datetime,
+    host: str,
+    separator: str,
+    *,
+    sent: Iterable[str] = (),
+    turns: Sequence[WrongTurn] = (),
+    renewal: bool = False,
+) -> Tokens:
+    """The tokens in ``reply``. ``sent`` are the secrets of the request, which some vendors repeat in their errors;
+    ``turns`` the errors its provider lays at the operator's door. At a ``renewal`` a dead grant is dead, whatever words
+    of theirs the vendor says it with.
 
     Raises ``GrantDead``, ``AppBroken``, and ``ProviderUnavailable`` for everything that may pass.
     """
-    whole = _parsed(reply)
+    whole = parsed_form(reply)
     if reply.status == 429 or reply.status >= 500 or not isinstance(whole, Mapping):
         raise ProviderUnavailable(f"{host} answered HTTP {reply.status} where tokens were asked for.")
     code = _code(whole)
@@ -86,7 +127,7 @@ def tokens_of(reply: Reply, call: TokenCall, now: datetime, host: str, separator
     held = root if isinstance(root, Mapping) else {}
     access = compile_path(call.access)(held)
     if reply.status >= 400 or not fine or code or not isinstance(access, str) or not access:
-        raise _failure(reply, whole, code, host)
+        raise _failure(reply, whole, code, host, sent, turns, renewal=renewal)
     refresh = compile_path(call.refresh)(held)
     more = {name: compile_path(path)(held) for name, path in call.more.items()}
     kept = {name: compile_path(path)(held) for name, path in call.save.items()}
@@ -100,7 +141,7 @@ def tokens_of(reply: Reply, call: TokenCall, now: datetime, host: str, separator
     )
 
 
-def _parsed(reply: Reply) -> Any:
+def parsed_form(reply: Reply) -> Any:
     """The body as JSON, or as a form: some vendors answer so whatever was asked for."""
     try:
         return orjson.loads(reply.body)
@@ -124,11 +165,41 @@ def _code(data: Mapping[str, Any]) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "", str(found))[:64] if found not in (None, False, "", 0) else ""
 
 
-def _failure(reply: Reply, data: Mapping[str, Any], code: str, host: str) -> HubError:
+def failure_of(
+    reply: Reply, data: Mapping[str, Any], host: str, sent: Iterable[str], turns: Sequence[WrongTurn] = ()
+) -> HubError:
+    """Whose fault it is that there is nothing in a reply of an OAuth endpoint."""
+    return _failure(reply, data, _code(data), host, sent, turns)
+
+
+def turn_of(turns: Sequence[WrongTurn], text: str) -> WrongTurn | None:
+    """The declared error that a vendor's code or words hold, as a whole word or words."""
+    for turn in turns:
+        if re.search(rf"(?<![\w-]){re.escape(turn.when)}(?![\w-])", text, re.IGNORECASE):
+            return turn
+    return None
+
+
+def _failure(
+    reply: Reply,
+    data: Mapping[str, Any],
+    code: str,
+    host: str,
+    sent: Iterable[str],
+    turns: Sequence[WrongTurn],
+    *,
+    renewal: bool = False,
+) -> HubError:
     words = data.get("error_description") or data.get("message") or data.get("error_message") or ""
-    said = clean(words)[:200] if isinstance(words, str) else ""
+    said = hidden(clean(words), sent)[:200] if isinstance(words, str) else ""
+    code = "" if hidden(code, sent) != code else code
     told = f"{host} answered {code or f'HTTP {reply.status}'}" + (f" ({said})" if said else "")
     known = code.lower()
+    blamed = turn_of([turn for turn in turns if not turn.maybe], f"{code} {said}")
+    if blamed is not None and not (renewal and known in PERSON and blamed.when.lower() != known):
+        return AppBroken(f"{told}.", blamed.when)
+    if known in ("authorization_pending", "slow_down"):
+        return Pending(f"{told}.", slower=known == "slow_down")
     if known in TRANSIENT:
         return ProviderUnavailable(f"{told}.")
     if known in OPERATOR or (reply.status in (401, 403) and known not in PERSON):
@@ -138,6 +209,14 @@ def _failure(reply: Reply, data: Mapping[str, Any], code: str, host: str) -> Hub
     if code:
         return AppBroken(f"{told}.", known)
     return ProviderUnavailable(f"{host} answered without a token.")
+
+
+def hidden(text: str, secrets: Iterable[str]) -> str:
+    """``text`` without any of ``secrets``, however they are spelled in it."""
+    for secret in secrets:
+        for spelled in {secret, quote(secret, safe=""), quote_plus(secret)} if len(secret) >= _SHORTEST else ():
+            text = text.replace(spelled, HIDDEN)
+    return text
 
 
 def _scopes(found: Any, separator: str) -> frozenset[str] | None:

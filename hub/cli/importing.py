@@ -52,8 +52,35 @@ NoAuth = Annotated[bool, typer.Option("--no-auth", help="Its calls need no accou
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The connector's name.")]
 
 
-def _imported(
-    kind: Literal["openapi", "discovery"],
+def _importing(kind: Literal["openapi", "discovery"], provider_otherwise: str | None, told_of: str) -> None:
+    """Add the command that imports descriptions of this kind; ``told_of`` is its help, ``provider_otherwise`` who
+    signs the calls where nothing is said of it."""
+
+    def command(
+        place: PlaceArgument,
+        name: Name,
+        include: Include = None,
+        exclude: Exclude = None,
+        read_only: ReadOnly = False,
+        everything: Everything = False,
+        base_url: BaseUrl = None,
+        provider: Provider = None,
+        no_auth: NoAuth = False,
+        config: ConfigFile = None,
+    ) -> None:
+        if provider is not None and no_auth:
+            raise typer.BadParameter("give --provider or --no-auth, not both.", param_hint="--no-auth")
+        _make(
+            kind, config, place, name, include, exclude,
+            read_only=read_only, everything=everything, base_url=base_url,
+            provider=provider or (None if no_auth else provider_otherwise), signs_in=not no_auth,
+        )  # fmt: skip
+
+    app.command(kind, help=told_of)(command)
+
+
+def _make(
+    kind: Literal["openapi", "discovery", "graphql"],
     config: Path | None,
     place: str,
     name: str,
@@ -64,15 +91,15 @@ def _imported(
     everything: bool,
     base_url: str | None,
     provider: str | None,
-    no_auth: bool,
+    signs_in: bool = True,
+    raw_query: bool = False,
 ) -> None:
+    """Make the connector and say what came of it."""
     from hub.cli.describing import Importer, told, whole
     from hub.importers.proposal import Wishes
 
     if everything and include:
         raise typer.BadParameter("give --all or --include, not both.", param_hint="--all")
-    if provider is not None and no_auth:
-        raise typer.BadParameter("give --provider or --no-auth, not both.", param_hint="--no-auth")
     wishes = Wishes(
         name=connector_name(name),
         place=whole(place),
@@ -82,56 +109,27 @@ def _imported(
         everything=everything,
         base_url=base_url,
         provider=provider,
-        signs_in=not no_auth,
+        signs_in=signs_in,
     )
-    typer.echo(told(run(Importer(settings(config)).make(kind, wishes))))
+    typer.echo(told(run(Importer(settings(config)).make(kind, wishes, raw_query=raw_query))))
 
 
-@app.command("openapi")
-def openapi(
-    place: PlaceArgument,
-    name: Name,
-    include: Include = None,
-    exclude: Exclude = None,
-    read_only: ReadOnly = False,
-    everything: Everything = False,
-    base_url: BaseUrl = None,
-    provider: Provider = None,
-    no_auth: NoAuth = False,
-    config: ConfigFile = None,
-) -> None:
+_importing(
+    "openapi",
+    None,
     """Make a connector of an OpenAPI 3 or Swagger 2.0 description (JSON or YAML, also in several files).
 
     The 20 most useful operations become tools, the rest stands under exclude in its connector.yaml.
-    """
-    _imported(
-        "openapi", config, place, name, include, exclude,
-        read_only=read_only, everything=everything, base_url=base_url, provider=provider, no_auth=no_auth,
-    )  # fmt: skip
-
-
-@app.command("discovery")
-def discovery(
-    place: PlaceArgument,
-    name: Name,
-    include: Include = None,
-    exclude: Exclude = None,
-    read_only: ReadOnly = False,
-    everything: Everything = False,
-    base_url: BaseUrl = None,
-    provider: Provider = None,
-    no_auth: NoAuth = False,
-    config: ConfigFile = None,
-) -> None:
+    """,
+)
+_importing(
+    "discovery",
+    "google",
     """Make a connector of a Google Discovery document.
 
     The provider is google unless you name another.
-    """
-    _imported(
-        "discovery", config, place, name, include, exclude,
-        read_only=read_only, everything=everything, base_url=base_url,
-        provider=provider or (None if no_auth else "google"), no_auth=no_auth,
-    )  # fmt: skip
+    """,
+)
 
 
 @app.command("graphql")
@@ -156,22 +154,10 @@ def graphql(
 
     One tool for each field taken, with a selection written in advance.
     """
-    from hub.cli.describing import Importer, told, whole
-    from hub.importers.proposal import Wishes
-
-    if everything and include:
-        raise typer.BadParameter("give --all or --include, not both.", param_hint="--all")
-    wishes = Wishes(
-        name=connector_name(name),
-        place=whole(place),
-        include=tuple(include or ()),
-        exclude=tuple(exclude or ()),
-        read_only=read_only,
-        everything=everything,
-        base_url=base_url,
-        provider=provider,
-    )
-    typer.echo(told(run(Importer(settings(config)).make("graphql", wishes, raw_query=raw_query))))
+    _make(
+        "graphql", config, place, name, include, exclude,
+        read_only=read_only, everything=everything, base_url=base_url, provider=provider, raw_query=raw_query,
+    )  # fmt: skip
 
 
 @app.command("again")

@@ -58,6 +58,8 @@ def diff(name: Name, config: ConfigFile = None) -> None:
         typer.echo("\n".join(one.lines()))
     if not waiting:
         typer.echo(f"Nothing of {name} waits.")
+        return
+    typer.echo(f"\nTo accept exactly this: hub pin accept {name} --seen {pins.mark(name)}")
 
 
 @app.command("accept")
@@ -75,6 +77,9 @@ def accept(
     moved: Annotated[
         bool, typer.Option("--moved", help="The server has another address now: forget what is accepted of it.")
     ] = False,
+    seen: Annotated[
+        str | None, typer.Option("--seen", metavar="MARK", help="Accept only what hub pin diff showed with this mark.")
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Accept what a server says now, and classes of its tools, which are write until then.
@@ -96,7 +101,7 @@ def accept(
         if moved:
             await asyncio.to_thread(pins.forget, name)
         else:
-            await asyncio.to_thread(pins.accept, name, given, claimed=claimed)
+            await asyncio.to_thread(pins.accept, name, given, claimed=claimed, seen=seen)
         async with stored(chosen) as store:
             await store.changes.announce(CHANGE, name)
         return waited

@@ -14,11 +14,13 @@ from hub.cli import (
     calling,
     checking,
     clients,
+    connections,
     doctor,
     importing,
     keys,
     listing,
     maintenance,
+    panic,
     pins,
     providers,
     recording,
@@ -77,11 +79,13 @@ app.add_typer(users.app, name="user")
 app.add_typer(tokens.app, name="token")
 app.add_typer(clients.app, name="client")
 app.add_typer(providers.app, name="provider")
+app.add_typer(connections.app, name="connection")
 app.add_typer(keys.app, name="key")
 app.command("recover")(keys.recover)
 app.command("doctor")(doctor.doctor)
 app.add_typer(importing.app, name="import")
 app.add_typer(pins.app, name="pin")
+app.command("panic")(panic.panic)
 app.command("migrate")(maintenance.migrate)
 app.command("version")(maintenance.version)
 

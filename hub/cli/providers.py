@@ -14,9 +14,10 @@ import typer
 
 from hub.app import Hub
 from hub.cli.options import ConfigFile, run, settings, table
+from hub.clock import SystemClock
 from hub.config import Config
 from hub.errors import HubError
-from hub.sdk.provider import OAuthMethod, Provider
+from hub.sdk.provider import GrantMethod, McpOAuthMethod, OAuthMethod, Provider
 
 app = typer.Typer(help="Providers, and the hub's registration at them.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -43,7 +44,7 @@ def list_providers(
                         row["effort"] or "cannot be loaded",
                         row["registered"] or "not registered",
                         f"accounts: {row['accounts']}",
-                        row["reason"] or "",
+                        row["reason"] or row["reminder"] or "",
                     )
                     for row in rows
                 ]
@@ -60,6 +61,7 @@ async def _rows(config: Config) -> list[dict[str, Any]]:
         for name in sorted({*catalog.states, *catalog.providers}):
             provider, state = catalog.providers.get(name), catalog.states.get(name)
             client = await hub.brokerage.clients.find(name)
+            reminder = await hub.brokerage.reminders.of(name)
             known = None
             if client is not None and (client.client_id or client.fields):
                 known = "in the configuration" if client.configured else "registered"
@@ -70,6 +72,7 @@ async def _rows(config: Config) -> list[dict[str, Any]]:
                     "effort": provider.effort if provider is not None else None,
                     "registered": known,
                     "secret_expires": client.secret_expires if client is not None else None,
+                    "reminder": reminder.tell if reminder is not None else None,
                     "redirect_uri": hub.brokerage.clients.redirect_uri(name),
                     "accounts": len(await hub.store.connections.of_provider(name)),
                     "reason": state.reason if state is not None else None,
@@ -89,12 +92,18 @@ def show(name: Name, config: ConfigFile = None) -> None:
             provider = _known(hub, name)
             lines = [f"{provider.title}: {provider.effort}"]
             for method in provider.methods.values():
-                if isinstance(method, OAuthMethod):
+                if isinstance(method, McpOAuthMethod) and method.app is None:
+                    lines.append(f"{method.title or 'Sign-in at the server'}: nothing to register; {_by_itself(hub)}")
+                    lines.append(f"For a client id of your own, the redirect address: {_uri(hub, name)}")
+                elif isinstance(method, GrantMethod | McpOAuthMethod) and method.app is not None:
                     lines.append(f"Open {method.app.register_at}")
                     steps = hub.brokerage.clients.steps(provider, method)
                     lines += [f"{number}. {step}" for number, step in enumerate(steps, 1)]
-                    lines.append(f"The redirect address: {hub.brokerage.clients.redirect_uri(name)}")
+                    if isinstance(method, OAuthMethod | McpOAuthMethod):
+                        lines.append(f"The redirect address: {_uri(hub, name)}")
                     lines.append(f"Then: hub provider set {name} --client-id ID")
+                    turns = hub.brokerage.clients.turns(provider, method) if isinstance(method, GrantMethod) else []
+                    lines += [f"Where {provider.title} says {when}: {tell}" for when, tell in turns]
                 else:
                     lines.append(f"{method.title or method.kind}: nothing to register; people paste it on their page.")
             return lines
@@ -133,31 +142,53 @@ async def _set(config: Config, name: str, client_id: str, secret: str | None, en
         hub = await Hub.start(config)
         stack.push_async_callback(hub.close)
         provider = _known(hub, name)
-        way = next(((key, one) for key, one in provider.methods.items() if isinstance(one, OAuthMethod)), None)
+        way = next((one for one in provider.methods.values() if isinstance(one, GrantMethod | McpOAuthMethod)), None)
         if way is None:
             raise HubError(f"{provider.title} needs no registration: people paste what it gives them on their page.")
         if name in config.providers:
             raise HubError(f"providers.{name} in the configuration wins; change it there, or take it out.")
-        if way[1].app.needs_secret and secret is None and way[1].token.client_auth != "none":
+        public = isinstance(way, OAuthMethod) and way.token.client_auth == "none"
+        if way.app is not None and way.app.needs_secret and secret is None and not public:
             raise HubError(f"{provider.title} needs a client secret; leave out --no-secret.")
         await hub.brokerage.clients.put(name, client_id, secret, ends)
+        if isinstance(way, McpOAuthMethod):
+            # At which authorization server this client is used is settled when the next account is connected.
+            await hub.store.registrations.remove(name, client_id)
         mended = await hub.store.connections.mend(name)
-        told = await hub.brokerage.connecting.tried(provider, way[1])
+        told = "It is tried when the next account is connected."
+        if isinstance(way, OAuthMethod):
+            told = await hub.brokerage.connecting.tried(provider, way)
         more = f" {mended} accounts that waited for this are tried again." if mended else ""
         return f"Kept. {told}{more} Connect an account on {config.public_url}/account/connections"
 
 
 @app.command("remove")
 def remove(name: Name, config: ConfigFile = None) -> None:
-    """Forget the client id and secret at a provider. Accounts stay, and cannot be renewed until it is set again."""
+    """Forget the client id and secret at a provider, and the hub's own registrations there.
+
+    Accounts stay, and cannot be renewed until it is set again or they are connected again.
+    """
 
     async def work() -> bool:
         async with AsyncExitStack() as stack:
             hub = await Hub.start(settings(config))
             stack.push_async_callback(hub.close)
-            return await hub.store.client_credentials.remove(name)
+            registered = await hub.store.registrations.remove(name)
+            return await hub.store.client_credentials.remove(name) or registered > 0
 
     typer.echo(f"{name} is forgotten." if run(work()) else f"Nothing was kept for {name}.")
+
+
+def _uri(hub: Hub, name: str) -> str:
+    return hub.brokerage.clients.redirect_uri(name)
+
+
+def _by_itself(hub: Hub) -> str:
+    """How the hub is known to authorization servers that it finds by itself."""
+    document = hub.brokerage.sign_in.document
+    if document is None:
+        return "the hub registers itself there (set public_url to an https address to be known by a document instead)."
+    return f"the hub is known there by {document}, or registers itself."
 
 
 def _known(hub: Hub, name: str) -> Provider:
@@ -188,6 +219,11 @@ def _day(text: str | None) -> date | None:
     if text is None:
         return None
     try:
-        return date.fromisoformat(text)
+        ends = date.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter("a day such as 2027-01-31 is needed.", param_hint="--secret-expires") from None
+    if ends < SystemClock().now().date():
+        raise typer.BadParameter(
+            f"{ends} is over; a secret that has ended is of no use.", param_hint="--secret-expires"
+        )
+    return ends

@@ -3,7 +3,7 @@
 Not a log: it is shown to the one who asked for it, once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 
@@ -42,7 +42,7 @@ class TracingTransport:
         except TransportError as wrong:
             self._tell(f"<-- no reply: {wrong.reason}\n")
             raise
-        self._tell(answered(reply, (self._clock.monotonic() - begun) * 1000))
+        self._tell(_without(outgoing.private, answered(reply, (self._clock.monotonic() - begun) * 1000)))
         return reply
 
 
@@ -51,7 +51,7 @@ def sent(outgoing: Outgoing) -> str:
     headers = dict(sendable(outgoing.headers).values())
     lines = [f"--> {outgoing.method} {blacken(outgoing.url)}", *_headers(headers)]
     lines += _body(outgoing.body, headers)
-    return "\n".join(lines) + "\n"
+    return _without(outgoing.private, "\n".join(lines) + "\n")
 
 
 def answered(reply: Reply, ms: float) -> str:
@@ -59,6 +59,13 @@ def answered(reply: Reply, ms: float) -> str:
     lines = [f"<-- {reply.status} ({ms:.0f} ms, {len(reply.body):,} bytes)", *_headers(reply.headers)]
     lines += _body(reply.body, reply.headers)
     return "\n".join(lines) + "\n"
+
+
+def _without(private: Sequence[str], text: str) -> str:
+    """``text`` without what is private of the request: a credential in a path looks like any other part of one."""
+    for secret in private:
+        text = text.replace(secret, "***")
+    return text
 
 
 def _headers(headers: Mapping[str, str]) -> list[str]:

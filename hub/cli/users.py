@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from hub.cli.ended import ended_accounts, report
 from hub.cli.options import ConfigFile, run, settings, table
 from hub.cli.storage import known_user, stored
 from hub.store import User
@@ -84,13 +85,20 @@ def list_users(
 
 @app.command("disable")
 def disable(name: Name, config: ConfigFile = None) -> None:
-    """Shut a user out, with all their tokens, within a second; nothing is deleted."""
+    """Shut a user out, with all their tokens, within a second; their accounts at apps are ended at the vendors too."""
+    chosen = settings(config)
 
-    async def work() -> bool:
-        async with stored(settings(config)) as store:
-            return await store.users.disable((await known_user(store, name)).id)
+    async def work() -> tuple[bool, User, int]:
+        async with stored(chosen) as store:
+            user = await known_user(store, name)
+            done = await store.users.disable(user.id)
+            return done, user, len(await store.connections.list(user.id))
 
-    typer.echo(f"{name} is shut out." if run(work()) else f"{name} was shut out already.")
+    done, user, accounts = run(work())
+    typer.echo(f"{name} is shut out." if done else f"{name} was shut out already.")
+    if accounts:
+        people = {user.id: user}
+        typer.echo(report(run(ended_accounts(chosen, people, "disabled")), people))
 
 
 @app.command("enable")

@@ -271,6 +271,14 @@ class LimitsConfig(_Section):
     upstream_connections_per_host: int = Field(default=1000, ge=1)
 
 
+class FilesConfig(_Section):
+    """How many bytes of files are kept, for an hour each, in all processes: of one file, of one user, of all."""
+
+    max_bytes: int = Field(default=25_000_000, ge=1_000_000, le=200_000_000)
+    user_bytes: int = Field(default=250_000_000, ge=1_000_000)
+    total_bytes: int = Field(default=2_000_000_000, ge=1_000_000)
+
+
 class Config(_Section):
     """All settings of one hub."""
 
@@ -287,6 +295,7 @@ class Config(_Section):
     profiles: Mapping[ConnectorName, ProfileConfig] = Field(default_factory=dict)
     commands: Mapping[ConnectorName, CommandConfig] = Field(default_factory=dict)
     limits: LimitsConfig = LimitsConfig()
+    files: FilesConfig = FilesConfig()
 
     @field_validator("connectors")
     @classmethod

@@ -106,12 +106,12 @@ class Case:
         headers: dict[str, str] | None = None,
         json: Any = None,
         form: str | None = None,
+        body: bytes | None = None,
         seconds: float = DEADLINE,
         first_only: bool = False,
     ) -> Seen:
         """Ask once. Raises ``Unanswered``."""
         told = {"User-Agent": agent, "Accept": "application/json", **(headers or {})}
-        body = None
         if json is not None:
             told["Content-Type"] = "application/json"
             body = orjson.dumps(json)

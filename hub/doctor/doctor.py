@@ -6,7 +6,7 @@ Decides the order only; what is right stands in the steps.
 from collections.abc import Awaitable, Callable
 
 from hub.clock import Clock
-from hub.doctor import documents, door, registration, streams, tokens, tools, way
+from hub.doctor import documents, door, registration, streams, tokens, tools, uploads, way
 from hub.doctor.case import Case
 from hub.doctor.findings import TITLES, Finding, Report, StepName, skipped
 
@@ -63,6 +63,7 @@ class Doctor:
             "token": tokens.token,
             "tools": _with_open_door(tools.tools),
             "stream": _with_open_door(streams.stream),
+            "files": uploads.files,
         }
 
 

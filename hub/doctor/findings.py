@@ -26,6 +26,7 @@ StepName = Literal[
     "token",
     "tools",
     "stream",
+    "files",
 ]
 
 TITLES: Mapping[StepName, str] = {
@@ -45,6 +46,7 @@ TITLES: Mapping[StepName, str] = {
     "token": "token",
     "tools": "tools",
     "stream": "event streams",
+    "files": "uploads of files",
 }
 """The steps in the order in which they are taken, as people read them."""
 

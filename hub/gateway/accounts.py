@@ -7,8 +7,10 @@ must be signed in as the person it was made for. Signing is the broker's.
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Protocol
+
+import orjson
 
 from hub.broker import Account, Purpose
 from hub.clock import Clock
@@ -18,7 +20,7 @@ from hub.registry import Catalog
 from hub.sdk.effect import Effect
 from hub.sdk.http import Send
 from hub.sdk.talk import ErrorTalk, Talk, TaskTalk
-from hub.sdk.tool import CompiledConnector
+from hub.sdk.tool import CompiledConnector, Tool
 from hub.seal import Box, SealBroken
 
 WAIT = 25.0
@@ -38,6 +40,24 @@ class Accounts(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """What a link was made for: a person; what their client may use, where a client asked (``effects`` None where
+    not); the ``scopes`` that an account lacks, and which account it is, where one is meant."""
+
+    user_id: str
+    effects: tuple[Effect, ...] | None = None
+    profile: str | None = None
+    scopes: tuple[str, ...] = ()
+    connection: str = ""
+
+    @classmethod
+    def by(cls, caller: Caller, scopes: tuple[str, ...] = (), connection: str = "") -> "Invited":
+        """The same for what a caller may use."""
+        profile = caller.profile.name if caller.profile is not None else None
+        return cls(caller.user_id, tuple(sorted(caller.effects)), profile, scopes, connection)
+
+
 class Links:
     """Makes and reads the links by which accounts are connected."""
 
@@ -46,17 +66,24 @@ class Links:
         self._clock = clock
         self._public_url = public_url
 
-    def to(self, user_id: str, connector: str) -> str:
-        """The link for this person and connector; it holds neither a name nor a right."""
-        token = self._box.seal(user_id.encode(), bound=connector, expires=self._clock.time() + LINK_SECONDS)
-        return f"{self._public_url}/connect/{connector}?t={token}"
+    def to(self, invited: Invited, connector: str) -> str:
+        """The link to connect an account of this connector; it holds no right."""
+        return f"{self._public_url}{self.path(invited, connector)}"
 
-    def reader(self, token: str, connector: str) -> str | None:
-        """Whom a link was made for; None for what is no link of ours, or is too old."""
+    def path(self, invited: Invited, connector: str) -> str:
+        """The same without the hub's origin."""
+        plain = orjson.dumps(astuple(invited))
+        token = self._box.seal(plain, bound=connector, expires=self._clock.time() + LINK_SECONDS)
+        return f"/connect/{connector}?t={token}"
+
+    def read(self, token: str, connector: str) -> Invited | None:
+        """What a link was made for; None for what is no link of ours, or is too old."""
         try:
-            return self._box.open(token, bound=connector, now=self._clock.time()).decode()
+            plain = self._box.open(token, bound=connector, now=self._clock.time())
         except SealBroken:
             return None
+        user_id, effects, profile, scopes, connection = orjson.loads(plain)
+        return Invited(user_id, None if effects is None else tuple(effects), profile, tuple(scopes), connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +140,17 @@ class Doors:
                 f"{connector.title} needs an account, and this hub connects none: set auth.mode to oauth.",
                 connector=connector.name,
             )
-        purpose = Purpose(connector.name, connector.title, loaded.shipped, loaded.provider, effect, scopes)
+        purpose = Purpose(connector.name, connector.title, loaded.shipped, loaded.provider, effect, scopes, loaded.code)
         name = named if isinstance(named, str) and named.strip() else None
-        opened = _action(answers or {}, connector.name) == "accept"
-        left = WAIT if opened else 0.0
+        waited = 0.0
         while True:
             try:
                 return await self._accounts.account(caller.user_id, purpose, name, send)
             except ConnectionNeeded:
-                if left <= 0:
+                if waited >= WAIT or _action(answers or {}, connector.name) != "accept":
                     raise
             await self._clock.sleep(_LOOK)
-            left -= _LOOK
+            waited += _LOOK
 
     def asked(
         self,
@@ -133,16 +159,24 @@ class Doors:
         connector: CompiledConnector,
         talk: Talk,
         answers: Mapping[str, Any],
+        *,
+        tool: Tool | None = None,
+        account: Account | None = None,
     ) -> dict[str, Page]:
-        """The question that leads to the page, where this client can be asked it in a result.
+        """The question that leads to the page, where this client can be asked it in a result. ``tool`` is what
+        was called, ``account`` what it was made with, if it came so far.
 
         Raises ``ConnectionPage`` where it is asked by an error, and ``ConnectionNeeded`` with words for the model where
         it cannot be asked or has said no.
         """
         if self.links is None or connector.provider is None:
             raise wrong
-        url = self.links.to(caller.user_id, connector.name)
-        message = f"{wrong} Connect {connector.title} on this page, then come back."
+        scopes, connection = wrong.scopes, wrong.connection
+        if wrong.unscoped and account is not None:
+            scopes, connection = scopes or (tool.scopes if tool is not None else ()), account.id
+        url = self.links.to(Invited.by(caller, scopes, connection), connector.name)
+        deed = f"{'Allow it for' if scopes else 'Connect'} {connector.title}"
+        message = f"{wrong} {deed} on this page, then come back."
         if _action(answers, connector.name) in ("decline", "cancel"):
             raise ConnectionNeeded(
                 f"{wrong} The user did not want to connect {connector.title} now. Go on without it.",
@@ -154,7 +188,7 @@ class Doors:
         if not talk.waits and _by_url(talk.capabilities) and not (isinstance(talk, TaskTalk) and talk.begun):
             return {_key(connector.name): Page(url, message)}
         raise ConnectionNeeded(
-            f"{wrong} Ask the user to open {url} and connect {connector.title} there, then call this again with the "
+            f"{wrong} Ask the user to open {url} and {deed[0].lower()}{deed[1:]} there, then call this again with the "
             "same arguments.",
             connector=connector.name,
             scopes=wrong.scopes,

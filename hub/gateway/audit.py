@@ -29,8 +29,8 @@ class Audit(Protocol):
         then not be made."""
         ...
 
-    def outcome(self, id: str, outcome: str, ms: float) -> None:
-        """Note how an intended call ended; written within a second."""
+    def outcome(self, id: str, outcome: str, ms: float, account: str | None = None) -> None:
+        """Note how an intended call ended, and the connection it was made with; written within a second."""
         ...
 
     def note(self, record: Call) -> None:
@@ -44,7 +44,7 @@ class NoAudit:
     async def intent(self, record: Call) -> str:
         return ""
 
-    def outcome(self, id: str, outcome: str, ms: float) -> None:
+    def outcome(self, id: str, outcome: str, ms: float, account: str | None = None) -> None:
         return None
 
     def note(self, record: Call) -> None:
@@ -83,12 +83,14 @@ class Records:
         intent: str | None,
         outcome: str,
         seconds: float,
+        account: str | None = None,
     ) -> None:
-        """Note how a call ended; ``intent`` is what was written before it, if anything was."""
+        """Note how a call ended; ``intent`` is what was written before it, if anything was, ``account`` the id of the
+        connection it was made with."""
         if intent is not None:
-            self._audit.outcome(intent, outcome, seconds * 1000)
+            self._audit.outcome(intent, outcome, seconds * 1000, account)
         else:
-            self._audit.note(self._record(caller, entry, arguments, outcome, seconds * 1000))
+            self._audit.note(self._record(caller, entry, arguments, outcome, seconds * 1000, account))
         if self._measures is not None:
             self._measures.called(entry.connector.name, outcome, seconds)
 
@@ -99,6 +101,7 @@ class Records:
         arguments: Mapping[str, Any],
         outcome: str | None = None,
         ms: float | None = None,
+        account: str | None = None,
     ) -> Call:
         digest = hashlib.sha256(orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)).hexdigest()
         return Call(
@@ -111,4 +114,5 @@ class Records:
             self._clock.now(),
             outcome,
             ms,
+            account,
         )

@@ -24,9 +24,19 @@ def allowed(caller: Caller, effect: Effect, connector: str | None, tool: str | N
     return profile.has_connector(connector) if tool is None else profile.has_tool(connector, tool)
 
 
-def authorize(caller: Caller, effect: Effect, name: str, connector: str | None, tool: str | None = None) -> None:
+def authorize(
+    caller: Caller,
+    effect: Effect,
+    name: str,
+    connector: str | None,
+    tool: str | None = None,
+    *,
+    halt: str | None = None,
+) -> None:
     """Raise ``Refused``, naming what would allow it, unless the caller may use what ``allowed`` is asked for;
-    ``name`` is what the thing is called."""
+    ``name`` is what the thing is called, ``halt`` why all calls of the caller are stopped, if they are."""
+    if halt is not None:
+        raise Refused(halt)
     if allowed(caller, effect, connector, tool):
         return
     if caller.profile is not None and effect not in caller.profile.effects:

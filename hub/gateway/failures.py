@@ -4,6 +4,7 @@ Protocol errors are not answered here: they pass through to the wire.
 """
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from hub.errors import (
@@ -65,6 +66,11 @@ def failure(wrong: BaseException, *, connector: str, tool: str) -> tuple[dict[st
             _log.error("tool failed", connector=connector, tool=tool, reference=reference, exc_info=wrong)
             told = f"{tool} failed unexpectedly. If it keeps failing, tell the operator this reference: {reference}."
             return _answer(told, "internal", {"reference": reference}), "internal"
+
+
+def retry(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What an error of the wire tells of a failure: when to try again, where that is known."""
+    return {"retryAfterSeconds": told["retry_after_seconds"]} if "retry_after_seconds" in told else {}
 
 
 def _answer(text: str, kind: str, data: dict[str, Any]) -> dict[str, Any]:

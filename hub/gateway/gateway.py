@@ -19,29 +19,31 @@ from hub.errors import (
     ResourceMissing,
     UnknownName,
 )
+from hub.files.kept import URI
 from hub.gateway import results
 from hub.gateway.accounts import Accounts, Doors, Links
 from hub.gateway.admission import Admission
+from hub.gateway.arguments import tool_arguments
 from hub.gateway.asks import Asks, Resume, carried
 from hub.gateway.audit import Audit, Measures, Records
 from hub.gateway.authorize import allowed, authorize
 from hub.gateway.completions import Completions
 from hub.gateway.echo import Echo
-from hub.gateway.failures import failure
+from hub.gateway.failures import failure, retry
+from hub.gateway.files import CallFiles, answered
 from hub.gateway.listeners import Listeners
 from hub.gateway.offers import Offers
 from hub.gateway.own_tools import own_tools
-from hub.gateway.runs import Runs, Settings, fill_text
+from hub.gateway.runs import Runs, ServerRelays, Settings, fill_text, prompt_arguments
 from hub.gateway.tasks import MOST, Subject, Tasks
 from hub.identity import Caller
 from hub.observe import log
-from hub.registry import Catalog, Entry, PromptEntry
+from hub.registry import Catalog, Entry
 from hub.sdk.http import Send
-from hub.sdk.relay import Relay, Relayed, Relays
+from hub.sdk.relay import Relay, Relayed
 from hub.sdk.request import Call as Declared
-from hub.sdk.schema import check_arguments
 from hub.sdk.talk import AskPending, Silence, Talk
-from hub.sdk.tool import Effect, Tool
+from hub.sdk.tool import Effect
 from hub.seal import KeyRing
 from hub.store import Store
 
@@ -58,8 +60,8 @@ class Gateway:
     ``store`` calls can become tasks, and what a tool announces is heard in all processes; ``deadline`` is the seconds
     within which a call is answered; ``admission`` bounds how many run at once, ``tasks_per_user`` how many of one
     user are tasks. ``accounts`` sign calls, and people connect them at ``public_url``; ``relays`` reaches
-    other MCP servers. The coroutines raise only
-    ``ProtocolError`` kinds and ``Refused``; cancelling one cancels the call.
+    other MCP servers, ``files`` keeps what calls take and give; ``halted`` says why somebody's calls are stopped. The
+    coroutines raise only ``ProtocolError`` kinds and ``Refused``; cancelling one cancels the call.
     """
 
     def __init__(
@@ -79,15 +81,20 @@ class Gateway:
         accounts: Accounts | None = None,
         public_url: str | None = None,
         tasks_per_user: int = MOST,
-        relays: Relays | None = None,
+        relays: ServerRelays | None = None,
+        halted: Callable[[str], str | None] = lambda user_id: None,
+        files: CallFiles | None = None,
     ) -> None:
         self._catalog = catalog
+        self._halted = halted
         self._records = Records(audit, clock, measures)
         self._clock = clock
         self.listeners = Listeners(self._may_hear)
         self._echo = Echo(self.listeners, store.changes if store else None)
         self._asks = Asks(ring.box("request-state"), clock)
         extra: dict[str, Any] = {} if new_key is None else {"new_key": new_key}
+        if files is not None:
+            extra["file_bytes"] = files.files.limits.file
         self._runs = Runs(
             send=send,
             cursors=ring.box("cursor"),
@@ -100,9 +107,9 @@ class Gateway:
         )
         self.links = Links(ring.box("connect link"), clock, public_url) if public_url is not None else None
         self._doors = Doors(accounts, self.links, clock)
-        self._own: dict[str, Entry] = {}
-        if isinstance(accounts, Broker) and self.links is not None:
-            self._own = own_tools(catalog, accounts, self.links, clock)
+        self._files = files
+        broker = accounts if isinstance(accounts, Broker) else None
+        self._own = own_tools(catalog, broker, self.links, files, clock)
         self._offers = Offers([entry.listing for entry in self._own.values()])
         self._completions = Completions(self._runs, self._doors, self.values)
         self._deadline = deadline
@@ -120,10 +127,11 @@ class Gateway:
     def _may_hear(self, caller: Caller, uri: str) -> bool:
         """Whether the caller may hear that this resource changed."""
         catalog = self._catalog()
-        entry = catalog.resources.get(uri)
-        found = None if entry is not None else catalog.template_for(uri)
-        place = entry.connector.name if entry is not None else found[0].connector.name if found is not None else None
-        return allowed(caller, "read", place)
+        found = (catalog.resources[uri],) if uri in catalog.resources else catalog.template_for(uri)
+        return allowed(caller, "read", found[0].connector.name if found is not None else None)
+
+    def _authorize(self, caller: Caller, effect: Effect, name: str, connector: str, tool: str | None = None) -> None:
+        authorize(caller, effect, name, connector, tool, halt=self._halted(caller.user_id))
 
     def _may_fetch(self, caller: Caller, tool: str, effect: Effect) -> bool:
         """Whether the caller may look after a task of this tool."""
@@ -166,7 +174,7 @@ class Gateway:
         entry = self._catalog().tools.get(name) or self._own.get(name)
         if entry is None:
             raise UnknownName(f"There is no tool {name!r} here; tools/list names those there are.")
-        authorize(caller, entry.tool.effect, entry.full_name, entry.connector.name, entry.full_name)
+        self._authorize(caller, entry.tool.effect, entry.full_name, entry.connector.name, entry.full_name)
         answers = self._asks.answers(caller, f"tools/call {entry.full_name}", arguments, resume)
         if self.tasks is None or not self.tasks.declared(talk.capabilities):
             return await self._carried_out(caller, entry, arguments, answers, talk, self._deadline)
@@ -191,19 +199,21 @@ class Gateway:
         begun = self._clock.monotonic()
         intent: str | None = None
         outcome = "internal"
+        account: Account | None = None
         try:
-            checked = self._checked(entry.tool, arguments)
+            checked = tool_arguments(entry.tool, arguments)
             if entry.tool.effect != "read":
                 intent = await self._records.intent(caller, entry, arguments)
             with self._alarms.within(seconds):
-                value, account = await self._value(caller, entry, checked, talk, answers)
-            answer = results.result(entry.tool, value)
+                account = await self._account(caller, entry, checked, answers)
+                value = await self._value(caller, entry, checked, talk, answers, account)
+            answer = await answered(self._files, caller, entry, value)
             if account is not None:
                 results.sign(answer, account.shown.label, several=account.several)
             outcome = "ok"
         except ConnectionNeeded as wrong:
             outcome = "connection_needed"
-            answer = self._led(caller, entry, arguments, answers, talk, wrong)
+            answer = self._led(caller, entry, arguments, answers, talk, wrong, account)
         except AskPending as pending:
             outcome = "asked"
             known = carried(answers, pending)
@@ -217,7 +227,8 @@ class Gateway:
         except Exception as wrong:  # noqa: BLE001 - the edge around a connector's code
             answer, outcome = failure(wrong, connector=entry.connector.name, tool=entry.full_name)
         finally:
-            self._records.ended(caller, entry, arguments, intent, outcome, self._clock.monotonic() - begun)
+            used = account.id if account is not None else None
+            self._records.ended(caller, entry, arguments, intent, outcome, self._clock.monotonic() - begun, used)
         return answer
 
     async def values(self, caller: Caller, connector: str, tool: str) -> Any:
@@ -227,35 +238,39 @@ class Gateway:
                 if not allowed(caller, entry.effect, connector, entry.full_name):
                     return []
                 async with asyncio.timeout(self._deadline):
-                    return (await self._value(caller, entry, {}, Silence(), {}))[0]
+                    account = await self._account(caller, entry, {}, {})
+                    return await self._value(caller, entry, {}, Silence(), {}, account)
         return []
 
-    def _checked(self, tool: Tool, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        if tool.validator.is_valid(arguments):
-            return arguments
-        # Models send null for what they leave out; where null is not a value, it means just that.
-        required = tool.input.get("required", ())
-        given = {name: value for name, value in arguments.items() if value is not None or name in required}
-        check_arguments(tool.validator, given)
-        return given
+    async def _account(
+        self, caller: Caller, entry: Entry, arguments: Mapping[str, Any], answers: Mapping[str, Any]
+    ) -> Account | None:
+        """The account a call is made with; None where its connector needs none. Raises as ``Doors.account``."""
+        if entry.connector.provider is None:
+            return None
+        return await self._doors.account(
+            self._catalog(),
+            entry.connector,
+            caller,
+            self._runs.send,
+            named=arguments.get("account"),
+            effect=entry.tool.effect,
+            scopes=entry.tool.scopes,
+            answers=answers,
+        )
 
     async def _value(
-        self, caller: Caller, entry: Entry, arguments: Mapping[str, Any], talk: Talk, answers: Mapping[str, Any]
-    ) -> tuple[Any, Account | None]:
-        """What the tool returned, and the account it was called with."""
+        self,
+        caller: Caller,
+        entry: Entry,
+        arguments: Mapping[str, Any],
+        talk: Talk,
+        answers: Mapping[str, Any],
+        account: Account | None,
+    ) -> Any:
+        """What the tool returned."""
         tool = entry.tool
-        account: Account | None = None
-        if entry.connector.provider is not None:
-            account = await self._doors.account(
-                self._catalog(),
-                entry.connector,
-                caller,
-                self._runs.send,
-                named=arguments.get("account"),
-                effect=tool.effect,
-                scopes=tool.scopes,
-                answers=answers,
-            )
+        if account is not None and "account" in arguments:
             arguments = {name: value for name, value in arguments.items() if name != "account"}
         http = self._runs.http(
             entry.connector,
@@ -265,10 +280,14 @@ class Gateway:
             timeout=tool.timeout,
             account=account,
         )
-        if isinstance(tool.run, Declared):
-            return await self._runs.called(tool.run, http, caller, arguments), account
+        plain = self._files is None or not self._files.concern(entry)
+        if plain and isinstance(tool.run, Declared):
+            return await self._runs.called(tool.run, http, caller, arguments)
         context = self._runs.context(entry.connector, caller, talk, answers, http, account)
-        return await self._runs.value(tool.run, context, entry.connector, arguments), account
+        if self._files is None or plain:
+            return await self._runs.value(tool.run, context, entry.connector, arguments)
+        async with self._files.given(caller, entry, arguments) as given:
+            return await self._runs.value(tool.run, context, entry.connector, given)
 
     def _led(
         self,
@@ -278,11 +297,12 @@ class Gateway:
         answers: Mapping[str, Any],
         talk: Talk,
         wrong: ConnectionNeeded,
+        account: Account | None,
     ) -> dict[str, Any]:
         """How the person is led to the page where an account is connected. Raises ``ConnectionPage``."""
         connector = entry.connector
         try:
-            asked = self._doors.asked(wrong, caller, connector, talk, answers)
+            asked = self._doors.asked(wrong, caller, connector, talk, answers, tool=entry.tool, account=account)
         except ConnectionNeeded as told:
             return failure(told, connector=connector.name, tool=entry.full_name)[0]
         known = self._doors.forgotten(answers, connector.name)
@@ -292,12 +312,14 @@ class Gateway:
 
     async def read_resource(self, caller: Caller, uri: str, talk: Talk, resume: Resume | None = None) -> dict[str, Any]:
         """Read a resource: ``{"contents": [...]}``. Raises ``ResourceMissing``, ``ReadFailed`` and ``Refused``."""
+        if self._files is not None and uri.startswith(URI):
+            return await self._files.contents(caller, uri)
         catalog = self._catalog()
         found = catalog.template_for(uri) if uri not in catalog.resources else (catalog.resources[uri], {})
         if found is None:
             raise ResourceMissing(uri)
         entry, variables = found
-        authorize(caller, "read", uri, entry.connector.name)
+        self._authorize(caller, "read", uri, entry.connector.name)
 
         async def read(answers: Mapping[str, Any]) -> dict[str, Any]:
             account = await self._doors.account(catalog, entry.connector, caller, self._runs.send)
@@ -324,8 +346,8 @@ class Gateway:
         entry = self._catalog().prompts.get(name)
         if entry is None:
             raise UnknownName(f"There is no prompt {name!r} here; prompts/list names those there are.")
-        authorize(caller, "read", name, entry.connector.name)
-        given = _prompt_arguments(entry, arguments)
+        self._authorize(caller, "read", name, entry.connector.name)
+        given = prompt_arguments(entry, arguments)
 
         async def make(answers: Mapping[str, Any]) -> dict[str, Any]:
             prompt = entry.prompt
@@ -366,7 +388,7 @@ class Gateway:
         except Exception as wrong:
             answer, _ = failure(wrong, connector=connector, tool=call)
             told = answer["_meta"]["hub/error"]
-            raise ReadFailed(answer["content"][0]["text"], data=_retry(told)) from wrong
+            raise ReadFailed(answer["content"][0]["text"], data=retry(told)) from wrong
 
     async def complete(
         self, caller: Caller, ref: Mapping[str, Any], argument: Mapping[str, Any], context: Mapping[str, Any]
@@ -376,22 +398,3 @@ class Gateway:
         Raises ``UnknownName``, ``ResourceMissing`` and ``ProtocolError`` for a reference to nothing.
         """
         return await self._completions.complete(self._catalog(), caller, ref, argument, context)
-
-
-def _retry(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What an error of the wire tells of a failure: when to try again, where that is known."""
-    return {"retryAfterSeconds": told["retry_after_seconds"]} if "retry_after_seconds" in told else {}
-
-
-def _prompt_arguments(entry: PromptEntry, arguments: Mapping[str, Any]) -> dict[str, str]:
-    known = {argument.name: argument for argument in entry.prompt.arguments}
-    missing = [name for name, argument in known.items() if argument.required and name not in arguments]
-    if missing:
-        raise ProtocolError(f"The prompt {entry.full_name} needs {', '.join(missing)}.")
-    unknown = sorted(set(arguments) - set(known))
-    if unknown:
-        raise ProtocolError(f"The prompt {entry.full_name} has no argument {', '.join(unknown)}.")
-    wrong = [name for name, value in arguments.items() if not isinstance(value, str)]
-    if wrong:
-        raise ProtocolError(f"Arguments of prompts are text; {', '.join(wrong)} is not.")
-    return dict(arguments)

@@ -64,16 +64,30 @@ class Listeners:
     def __init__(self, permits: Callable[[Caller, str], bool] = lambda caller, uri: True) -> None:
         self._permits = permits
         self._open: set[Subscription] = set()
+        self._on_watch: list[Callable[[set[str]], None]] = []
 
     def open(self, caller: Caller, wants: Wants) -> Subscription:
         """Begin to listen, from now on."""
         subscription = Subscription(self, caller, wants)
         self._open.add(subscription)
+        self._watching(wants)
         return subscription
 
     def forget(self, subscription: Subscription) -> None:
         """Stop telling ``subscription``."""
-        self._open.discard(subscription)
+        if subscription in self._open:
+            self._open.discard(subscription)
+            self._watching(subscription.wants)
+
+    def on_watch(self, callback: Callable[[set[str]], None]) -> None:
+        """Tell ``callback`` what is watched, whenever that may have changed."""
+        self._on_watch.append(callback)
+
+    def _watching(self, wants: Wants) -> None:
+        if wants.uris and self._on_watch:
+            watched = self.watched()
+            for callback in self._on_watch:
+                callback(watched)
 
     def changed(self, kind: ListKind) -> None:
         """Tell everyone who wants it that this list changed."""
@@ -88,8 +102,8 @@ class Listeners:
                 one.tell(uri, {"method": "notifications/resources/updated", "params": {"uri": uri}})
 
     def watched(self) -> set[str]:
-        """Every resource anyone watches."""
-        return {uri for one in self._open for uri in one.wants.uris}
+        """Every resource that anyone watches who may."""
+        return {uri for one in self._open for uri in one.wants.uris if self._permits(one.caller, uri)}
 
     def follows(self, task: str) -> bool:
         """Whether anyone wants to hear of this task."""

@@ -11,6 +11,7 @@ from hub.gateway.authorize import allowed
 from hub.gateway.listeners import ListKind
 from hub.identity import Caller, Profile
 from hub.registry import Catalog, Listing
+from hub.sdk.file_schema import MARK
 from hub.sdk.tool import EFFECTS, CompiledConnector, Effect
 
 _NOTHING: list[Listing] = []
@@ -49,10 +50,15 @@ class Offers:
         return self._once("tools", catalog, caller, partial(self._tools, catalog, caller)) if kept is None else kept
 
     def _tools(self, catalog: Catalog, caller: Caller) -> list[Listing]:
-        """The connectors' tools, and the hub's own where there are accounts to be connected."""
+        """The connectors' tools, and of the hub's own those that have a use: about accounts where there are some to be
+        connected, about files where some tool takes one, or an account may give one."""
         found = _allowed_tools(catalog, caller)
+        if not self._own or "read" not in caller.effects:
+            return found
         accounts = any(loaded.provider is not None for loaded in catalog.connectors.values())
-        return [*found, *self._own] if accounts and self._own and "read" in caller.effects else found
+        files = accounts or any(MARK in str(one.get("inputSchema")) for one in found)
+        own = [one for one in self._own if (files if str(one["name"]).endswith("_file") else accounts)]
+        return [*found, *own] if own else found
 
     def resources(self, catalog: Catalog, caller: Caller) -> list[Listing]:
         """Resources, where the caller may read."""

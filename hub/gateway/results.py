@@ -25,6 +25,15 @@ BINARY_CHARACTERS = 8_000_000
 _BLOCKS = (Text, Image, Audio, File, Embedded, Link)
 
 
+class TooLarge(ToolError):
+    """The answer is more than can be passed on: ``whole`` is all of it, as JSON, of ``size`` characters."""
+
+    def __init__(self, message: str, whole: bytes, size: int) -> None:
+        super().__init__(message)
+        self.whole = whole
+        self.size = size
+
+
 class Answer(dict[str, Any]):
     """A result; ``encoded`` is its structured content as JSON, which the wire need not write a second time."""
 
@@ -93,7 +102,7 @@ def _structured(tool: Tool, value: Any) -> dict[str, Any]:
     if len(raw) * 2 > CHARACTERS:
         text = raw.decode()
         if len(text) * 2 > CHARACTERS:
-            raise _too_large(tool, value, len(text))
+            raise TooLarge(_too_large(tool, value, len(text)), raw, len(text))
     # A declared call's answer is fresh from JSON; what came of Python objects is read back, so that what travels is
     # what the text says.
     held = value if isinstance(tool.run, Call) else orjson.loads(raw)
@@ -114,13 +123,13 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def _too_large(tool: Tool, value: Any, characters: int) -> ToolError:
+def _too_large(tool: Tool, value: Any, characters: int) -> str:
     told = f"The answer has {characters:,} characters, more than can be passed on ({CHARACTERS // 2:,})."
     items = value.get("items") if isinstance(value, Mapping) else None
     if isinstance(items, list) and len(items) > 1 and "limit" in tool.input.get("properties", {}):
         fitting = max(1, len(items) * CHARACTERS // 2 * 8 // (characters * 10))
-        return ToolError(f"{told} Call again with limit {fitting} or less.")
-    return ToolError(f"{told} Ask for less: fewer items, fewer fields or a smaller part.")
+        return f"{told} Call again with limit {fitting} or less."
+    return f"{told} Ask for less: fewer items, fewer fields or a smaller part."
 
 
 def _cut(text: str) -> str:
@@ -141,7 +150,7 @@ def _blocks(tool: Tool, blocks: list[Any], data: Mapping[str, Any] | None) -> di
         if len(made) == 1 and made[0]["type"] == "text":
             made[0]["text"] = _cut(made[0]["text"])
         else:
-            raise _too_large(tool, data, text)
+            raise ToolError(_too_large(tool, data, text))
     answer: dict[str, Any] = {"resultType": "complete", "content": made}
     if data is not None:
         answer["structuredContent"] = orjson.loads(orjson.dumps(data, default=_plain))

@@ -10,21 +10,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from hub.broker import Account
 from hub.clock import Clock
-from hub.errors import HubError, OperatorNeeded, ToolError
+from hub.errors import HubError, OperatorNeeded, ProtocolError, ToolError
 from hub.gateway.admission import Admission, Place
 from hub.gateway.asks import Cursors
 from hub.gateway.tasks.run import TaskRun
 from hub.gateway.threads import Threads
 from hub.identity import Caller
-from hub.sdk.client import Http
+from hub.registry import PromptEntry
+from hub.sdk.client import FILE_BYTES, Http
 from hub.sdk.context import Context, User
 from hub.sdk.http import Reach, Send, host_of
 from hub.sdk.placeholders import Pattern, Scope
-from hub.sdk.relay import Relay, Relays
+from hub.sdk.relay import Relay, Relayed, Relays
 from hub.sdk.request import Call, fill_base_url
 from hub.sdk.talk import AskPending, Talk
 from hub.sdk.tool import CompiledConnector, Function
@@ -36,6 +37,16 @@ Settings = Mapping[str, Mapping[str, str]]
 
 GROUNDS = 4096
 """How many connectors and accounts what they share is kept of."""
+
+
+class ServerRelays(Relays, Protocol):
+    """Carries out relays, on an account where the server asks for one (``hub.servers.Servers.relay``)."""
+
+    async def __call__(
+        self, relay: Relay, arguments: Mapping[str, Any], context: Context, account: Account | None = None
+    ) -> Relayed:
+        """See ``Relays``."""
+        ...
 
 
 class ToolExit(HubError):
@@ -65,9 +76,11 @@ class Runs:
         announce: Callable[[str], Awaitable[None]],
         new_key: Callable[[], str] = lambda: str(uuid.uuid4()),
         admission: Admission | None = None,
-        relays: Relays | None = None,
+        relays: ServerRelays | None = None,
+        file_bytes: int = FILE_BYTES,
     ) -> None:
         self._relays = relays
+        self._file_bytes = file_bytes
         self._cursors = cursors
         self._clock = clock
         self._settings = settings
@@ -116,6 +129,7 @@ class Runs:
             reading=connector.reading,
             idempotent=idempotent,
             timeout=timeout,
+            file_bytes=self._file_bytes,
         )
 
     def context(
@@ -138,7 +152,7 @@ class Runs:
             answers=answers,
             announce=self._announce,
             logger=connector.name,
-            relays=self._relays,
+            relays=self._relays if account is None or self._relays is None else partial(self._relays, account=account),
         )
 
     @asynccontextmanager
@@ -258,3 +272,18 @@ def fill_text(text: str, arguments: Mapping[str, str]) -> str:
     if not isinstance(filled, str):
         raise ToolError("The prompt could not be filled in.")
     return filled
+
+
+def prompt_arguments(entry: PromptEntry, arguments: Mapping[str, Any]) -> dict[str, str]:
+    """The arguments of a prompt as it takes them. Raises ``ProtocolError`` for those missing, unknown or no text."""
+    known = {argument.name: argument for argument in entry.prompt.arguments}
+    missing = [name for name, argument in known.items() if argument.required and name not in arguments]
+    if missing:
+        raise ProtocolError(f"The prompt {entry.full_name} needs {', '.join(missing)}.")
+    unknown = sorted(set(arguments) - set(known))
+    if unknown:
+        raise ProtocolError(f"The prompt {entry.full_name} has no argument {', '.join(unknown)}.")
+    wrong = [name for name, value in arguments.items() if not isinstance(value, str)]
+    if wrong:
+        raise ProtocolError(f"Arguments of prompts are text; {', '.join(wrong)} is not.")
+    return dict(arguments)

@@ -1,15 +1,19 @@
 """Authentication of MCP clients by token, from memory where it can be: personal access tokens, and those of grants.
 
-What was looked up is kept until a change of kind ``token`` or ``user`` drops it; expiry, a disabled user and the door
-the token was made for are checked at every use. Not the HTTP around it (401 and its headers are the wire's).
+What was looked up is kept until a change of kind ``token`` or ``user`` drops it, and believed only while changes are
+heard of (``Changes.fresh``), so that a revocation holds within a second whatever else the process does; expiry, a
+disabled user and the door the token was made for are checked at every use. Not the HTTP around it (401 and its headers
+are the wire's).
 """
 
 import asyncio
 import hmac
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from types import MappingProxyType
 
 from hub.clock import Clock
@@ -65,7 +69,7 @@ class Identity:
     """Tells who a token belongs to. Keeps at most ``limit`` tokens in memory, and as many wrong ones.
 
     ``public_url`` is the hub's origin, of which a grant's token names its resource. ``arrived`` is told the id of a
-    grant that is used for the first time, and from where.
+    grant that is used for the first time, and from where. ``random`` makes the key tokens are remembered by.
     """
 
     def __init__(
@@ -77,16 +81,18 @@ class Identity:
         profiles: Profiles = _NO_PROFILES,
         limit: int = 10_000,
         arrived: Arrived | None = None,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._store = store
+        self._key = random(32)
         self._clock = clock
         self._public_url = public_url
         self._profiles = profiles
         self._limit = limit
         self._arrived = arrived
-        self._known: OrderedDict[str, Held] = OrderedDict()
-        self._unknown: OrderedDict[str, None] = OrderedDict()
-        self._looking: dict[str, Lookup] = {}
+        self._known: OrderedDict[bytes, Held] = OrderedDict()
+        self._unknown: OrderedDict[bytes, None] = OrderedDict()
+        self._looking: dict[bytes, Lookup] = {}
         self._touched: dict[str, datetime] = {}
         self._changes = 0
         store.changes.watch(self._drop)
@@ -98,23 +104,23 @@ class Identity:
         revoked, expired, not for this door, or its user disabled. ``origin`` is asked where the request comes from
         when that is to be noted.
 
-        Raises ``StoreUnavailable`` when it is not in memory and the database does not answer.
+        Raises ``StoreUnavailable`` when the database does not answer, and the token is not in memory or what is there
+        cannot be believed any more.
         """
         if not token.startswith(PREFIX) or len(token) > MAX_TOKEN or not token.isascii():
             return None
-        digest = fingerprint(token)
-        held = self._known.get(digest)
+        if not self._store.changes.fresh:
+            await self._store.changes.catch_up()
+        # Never the token itself, and not what the database finds it by, which is dearer to make.
+        mark = blake2b(token.encode(), key=self._key).digest()
+        held = self._known.get(mark)
         if held is not None:
-            self._known.move_to_end(digest)
-        elif digest in self._unknown:
+            self._known.move_to_end(mark)
+        elif mark in self._unknown:
             return None
         else:
-            granted = token.startswith(ACCESS_PREFIX) and len(token) == _ACCESS_LENGTH
-            held = await self._looked_up(digest, granted)
+            held = await self._looked_up(mark, token)
         if held is None:
-            return None
-        # The row was found by this digest; compared again in constant time in case the lookup was laxer than that.
-        if not hmac.compare_digest(held.hash, digest):
             return None
         now = self._clock.now()
         if not held.user.enabled or (held.expires_at is not None and held.expires_at <= now):
@@ -161,29 +167,34 @@ class Identity:
             return None
         return replace(caller, profile=narrower, effects=caller.effects & narrower.effects, admin=False)
 
-    async def _looked_up(self, digest: str, granted: bool) -> Held | None:
+    async def _looked_up(self, mark: bytes, token: str) -> Held | None:
         """Look a token up once, however many requests bring it at the same time."""
-        looking = self._looking.get(digest)
+        looking = self._looking.get(mark)
         if looking is None:
-            looking = self._looking[digest] = asyncio.get_running_loop().create_task(self._look_up(digest, granted))
-            looking.add_done_callback(lambda done: self._looked(digest, done))
+            looking = self._looking[mark] = asyncio.get_running_loop().create_task(self._look_up(mark, token))
+            looking.add_done_callback(lambda done: self._looked(mark, done))
         return await asyncio.shield(looking)
 
-    def _looked(self, digest: str, done: Lookup) -> None:
-        if self._looking.get(digest) is done:
-            del self._looking[digest]
+    def _looked(self, mark: bytes, done: Lookup) -> None:
+        if self._looking.get(mark) is done:
+            del self._looking[mark]
         if not done.cancelled():
             done.exception()  # those who wait raise it; where nobody does any more, it is nobody's
 
-    async def _look_up(self, digest: str, granted: bool) -> Held | None:
+    async def _look_up(self, mark: bytes, token: str) -> Held | None:
         before = self._changes
+        digest = fingerprint(token)
+        granted = token.startswith(ACCESS_PREFIX) and len(token) == _ACCESS_LENGTH
         held = await (self._of_grant(digest) if granted else self._of_token(digest))
+        # The row was found by this digest; compared again in constant time in case the lookup was laxer than that.
+        if held is not None and not hmac.compare_digest(held.hash, digest):
+            held = None
         # A change that was told while we read may have made this old; then it is good for this once only.
         if before == self._changes:
             if held is None:
-                self._unknown[digest] = None
+                self._unknown[mark] = None
             else:
-                self._known[digest] = held
+                self._known[mark] = held
             for memory in (self._known, self._unknown):
                 while len(memory) > self._limit:
                     memory.popitem(last=False)
@@ -241,12 +252,12 @@ class Identity:
             self._known.clear()
             return
         stale = [
-            digest
-            for digest, held in self._known.items()
+            mark
+            for mark, held in self._known.items()
             if (held.id if change.kind == "token" else held.user.id) == change.key
         ]
-        for digest in stale:
-            del self._known[digest]
+        for mark in stale:
+            del self._known[mark]
 
 
 def _ended(revoked: bool, expires_at: datetime | None, user: User, now: datetime) -> str | None:

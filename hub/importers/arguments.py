@@ -13,12 +13,14 @@ import orjson
 
 from hub.errors import ConnectorError
 from hub.importers.bodies import file_kind
-from hub.importers.keywords import Schema
+from hub.importers.keywords import Schema, is_null
 from hub.importers.operation import Body, Given, Operation
 from hub.importers.schemas import OutOfRoom, Shaper, hidden
 from hub.importers.security import credential_field, is_credential, is_ignored
 from hub.importers.stages import STAGES
 from hub.importers.texts import cut, prose
+from hub.sdk.file_schema import file_schema
+from hub.sdk.files import with_words
 from hub.sdk.names import RESERVED_ARGUMENTS
 from hub.sdk.schema import INPUT_MAX_BYTES
 from hub.sdk.wire import Encoding, Parameter, Wire, WireBody
@@ -28,17 +30,7 @@ ROOM = INPUT_MAX_BYTES - 400
 
 _NAME = re.compile(r"\{([^{}]*)\}")
 _WORDS = {"<": "_lt", ">": "_gt", "!": "_not", "~": "_", "@": "at_", "+": "", "%": "_pct"}
-FILE: Schema = {
-    "type": "object",
-    "description": "A file: its name, and its content as data (base64) or as text.",
-    "properties": {
-        "name": {"type": "string"},
-        "mime_type": {"type": "string"},
-        "data": {"type": "string", "description": "The bytes in base64."},
-        "text": {"type": "string", "description": "The content, where it is text."},
-    },
-    "additionalProperties": False,
-}
+FILE: Schema = with_words(file_schema())
 
 
 @dataclass(slots=True)
@@ -179,8 +171,10 @@ class Arranger:
             whole: Schema = {"type": "string"} if body.kind == "text" else dict(FILE)
             described = body.description or f"The body, as {body.media}."
             wanted.append(_Wanted(name, None, described, body.required, ready=whole))
-            return WireBody(body.kind, body.media, whole=name, required=body.required)
+            return WireBody(body.kind, body.media, whole=name, required=body.required, others=body.others)
         flat = self._shaper.flat(body.schema)
+        if is_null(flat):
+            return None  # Swagger 2.0 documents made from others write so for no body
         properties = flat["properties"] if isinstance(flat.get("properties"), dict) else {}
         shown = {
             name: one
@@ -194,9 +188,8 @@ class Arranger:
         ]:
             del shown[name]
             hidden_names.append(name)
-        for name in [
-            name for name, one in shown.items() if body.kind in ("form", "multipart") and credential_field(name, one)
-        ]:
+        signed = [name for name, one in shown.items() if credential_field(name, one, operation)]
+        for name in signed:
             del shown[name]
             hidden_names.append(name)
         listed = flat.get("required")
@@ -243,7 +236,8 @@ class Arranger:
             body.media,
             fields=tuple(fields),
             encodings=encodings,
-            required=body.required,
+            # A form that a credential is put into is sent even where nothing else stands in it.
+            required=body.required or bool(signed),
         )
 
     def _encode(self, body: Body, name: str, raw: Any, encodings: dict[str, Encoding]) -> None:
@@ -288,7 +282,9 @@ class Arranger:
     def _one(self, one: _Wanted, number: int) -> Schema:
         if one.ready is not None:
             told = cut(prose(one.description), max(STAGES[number].text, 60)) if one.description else ""
-            return {**one.ready, "description": told} if told else one.ready
+            if not told:
+                return one.ready
+            return with_words({**one.ready, "description": told})
         return self._shaper.write(one.schema, description=one.description, depth=one.depth)
 
 

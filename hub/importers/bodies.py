@@ -66,6 +66,13 @@ def preferred(medias: Iterable[str], pool: Pool, content: Mapping[str, Any] | No
     return best
 
 
+def further(medias: Iterable[str], used: str) -> tuple[str, ...]:
+    """The other media types of an operation whose body is a file, which the file may have of its own."""
+    if kind_of(used) != "binary":
+        return ()
+    return tuple(str(one) for one in medias if one != used and "/" in str(one) and str(one).isascii())
+
+
 def _schema_of(content: Mapping[str, Any], media: str) -> Any:
     held = content.get(media)
     return held.get("schema") if isinstance(held, dict) else None

@@ -4,6 +4,7 @@ Every operation taken becomes a tool like any hand-written one. The report says 
 and why.
 """
 
+import gc
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,10 +15,12 @@ import orjson
 
 from hub.errors import ConnectorError
 from hub.importers.arguments import Arguments, Arranger
-from hub.importers.declaration import NOTHING_SAID, SHARED, DescribedDeclaration, OverrideDeclaration
+from hub.importers.bodies import kind_of
+from hub.importers.declaration import NOTHING_SAID, DescribedDeclaration, OverrideDeclaration
 from hub.importers.discovery import read_discovery
 from hub.importers.documents import read
 from hub.importers.drafts import DescribedTools, Draft, tool_of, wire_json
+from hub.importers.head import ConnectorHeld, head_of
 from hub.importers.openapi3 import read_openapi
 from hub.importers.operation import Description, Operation
 from hub.importers.report import Report
@@ -27,17 +30,14 @@ from hub.importers.selection import Selection
 from hub.importers.swagger2 import read_swagger
 from hub.importers.texts import cut, prose
 from hub.importers.words import effect_of, names_of
-from hub.sdk.compilation import compile_yaml, validated
+from hub.sdk.compilation import validated
+from hub.sdk.response import Rule
 from hub.sdk.shape import Naming, title_of
 from hub.sdk.tool import CompiledConnector, Tool
 from hub.sdk.wire import Parameter, Wire
 
 DESCRIPTION_MAX = 1000
 """Characters of a tool's description; clients cut at 2,000, and many tools share one list."""
-
-
-class ConnectorHeld(ConnectorError):
-    """A description names other servers, or signs in otherwise, than an operator agreed to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,6 @@ def described(data: bytes, kind: str, file: str) -> Description:
     raise ConnectorError(f"{file}: {told}.")
 
 
-def head_of(name: str, data: Mapping[str, Any], file: str, *, prefix: bool = True) -> CompiledConnector:
-    """The connector without its tools: what its YAML shares with hand-written ones. Raises ``ConnectorError``."""
-    return compile_yaml(name, {key: data[key] for key in SHARED if key in data}, file, prefix=prefix)
-
-
 def compile_described(name: str, data: Any, description: bytes, file: str, *, prefix: bool = True) -> Compiled:
     """Compile a parsed ``connector.yaml`` of a described kind with its description's bytes.
 
@@ -98,9 +93,14 @@ def compile_described(name: str, data: Any, description: bytes, file: str, *, pr
         found = described(description, declared.kind, declared.source.file)
         check_agreement(declared, agreement(found), name)
         report.warnings += found.warnings
-        tools, drafts = _Described(name, declared, found, head, naming, report).tools()
+        texts = _Described(name, declared, found, head, naming, report).drafted()
         for reference in list(found.pool.unresolved)[:5]:
             report.warnings.append(f"the reference {reference} leads nowhere; anything fits there")
+        # Tools are made of the text of their drafts: single values kept of a large description would keep the memory
+        # that it took, as they lie between the rest of it.
+        del found
+        gc.collect(0)
+        tools, drafts = _tools_of(texts, naming, head.reading.rules)
     if report.left_out:
         shown = "; ".join(f"{key}: {why}" for key, why in report.left_out[:3])
         report.warnings.append(f"{len(report.left_out)} operations cannot be tools: {shown}")
@@ -120,6 +120,19 @@ def check_agreement(declared: DescribedDeclaration, now: Mapping[str, list[str]]
             f"held back: its description is not what was agreed to ({told}). "
             f"Look at it, and if it is right: hub import agree {name}"
         )
+
+
+def _tools_of(
+    texts: Mapping[str, bytes], naming: Naming, rules: tuple[Rule, ...]
+) -> tuple[dict[str, Tool], dict[str, Draft]]:
+    """Tools and drafts of what ``drafted`` gave."""
+    tools: dict[str, Tool] = {}
+    drafts: dict[str, Draft] = {}
+    for name, text in texts.items():
+        draft, properties, required = orjson.loads(text)
+        tools[name] = tool_of(name, draft, properties, required, naming, rules)
+        drafts[name] = draft
+    return tools, drafts
 
 
 class _Described:
@@ -142,10 +155,10 @@ class _Described:
         self._names = names_of(found.operations, name)
         self._arranger = Arranger(Shaper(found.pool), found.schemes, declared.headers)
         self._rules = head.reading.rules
-        self._tools: dict[str, Tool] = {}
-        self._drafts: dict[str, Draft] = {}
+        self._drafts: dict[str, bytes] = {}
 
-    def tools(self) -> tuple[dict[str, Tool], dict[str, Draft]]:
+    def drafted(self) -> dict[str, bytes]:
+        """Of each tool draft, arguments and which of them are required, as JSON."""
         declared, report = self._declared, self._report
         include, exclude = Selection(declared.include), Selection(declared.exclude)
         overrides = dict(declared.overrides)
@@ -164,19 +177,22 @@ class _Described:
                 report.left_out.append((operation.key, str(wrong)))
         report.warnings += [f"overrides.{key}: there is no such operation or tool" for key in overrides]
         report.warnings += [f"include: {entry} takes no operation" for entry in include.idle[:5]]
-        return self._tools, self._drafts
+        return self._drafts
 
     def _take(self, operation: Operation, name: str, own: OverrideDeclaration, effect: str) -> None:
         report = self._report
         if operation.trouble:
             raise ConnectorError(operation.trouble)
-        if name in self._tools:
+        if name in self._drafts:
             raise ConnectorError(f"another operation's tool is called {name}; name one under overrides")
         arguments = self._arranger.arrange(operation)
         self._pin(arguments, own)
         draft = self._draft(operation, name, own, effect, arguments)
-        tool = tool_of(name, draft, arguments.properties, arguments.required, self._naming, self._rules)
-        self._tools[name], self._drafts[name] = tool, draft
+        tool_of(name, draft, arguments.properties, arguments.required, self._naming, self._rules)
+        try:
+            self._drafts[name] = orjson.dumps([draft, arguments.properties, arguments.required])
+        except orjson.JSONEncodeError as wrong:
+            raise ConnectorError(f"it holds what JSON cannot say ({wrong})") from None
         report.taken[operation.key] = name
         report.counted = tuple(map(sum, zip(report.counted, arguments.counted, strict=True)))  # type: ignore[assignment]
         report.warnings += [f"{operation.key}: {note}" for note in operation.notes[:2]]
@@ -240,6 +256,8 @@ class _Described:
             draft["base_url"] = base
         if operation.streams:
             draft["timeout"] = 30.0
+        if _answers_file(operation):
+            draft["reply"] = "file"
         for key in ("timeout", "root", "items", "reply"):
             value = getattr(own, key)
             if value is not None:
@@ -275,6 +293,12 @@ class _Described:
         if parts.netloc.lower() not in (urlsplit(base or "").netloc.lower(), *self._head.hosts):
             raise ConnectorError(f"its server {parts.netloc} is not among the connector's hosts; add it there")
         return url.rstrip("/")
+
+
+def _answers_file(operation: Operation) -> bool:
+    """Whether all an operation can answer is bytes."""
+    medias = [media.strip() for media in operation.accept.split(",")]
+    return operation.media or all("*" not in media and kind_of(media) == "binary" for media in medias)
 
 
 def _same_place(base: str, found: Description) -> bool:

@@ -87,10 +87,3 @@ class DescribedDeclaration(_Strict):
     overrides: dict[str, OverrideDeclaration] = Field(default_factory=dict, description="By tool name or METHOD /path.")
     raw_query: bool = Field(False, description="GraphQL: one more tool that takes a whole query, and only queries.")
     depth: int = Field(2, ge=0, le=5, description="GraphQL: how deep a tool selects below its field.")
-
-
-SHARED = (
-    "contract", "version", "title", "description", "category", "provider", "auth", "base_url", "hosts", "headers",
-    "settings", "errors", "instructions",
-)  # fmt: skip
-"""The keys that mean what they mean for a hand-written connector."""

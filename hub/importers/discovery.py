@@ -143,6 +143,7 @@ def _download(made: Operation) -> Operation:
         parameters=[one for one in made.parameters if one.name not in ("alt", "fields")],
         security=made.security,
         own_key=f"{made.own_key}?alt=media",
+        media=True,
     )
 
 
@@ -164,7 +165,7 @@ def _upload(made: Operation, method: Mapping[str, Any], root: str) -> Operation 
         }
         body = Body("multipart", "multipart/related", schema, required=True)
     else:
-        body = Body("binary", "application/octet-stream", content, required=True)
+        body = Body("binary", "application/octet-stream", content, required=True, others=("*/*",))
     return Operation(
         method=made.method,
         path=f"{simple['path']}?uploadType={'multipart' if multipart else 'media'}",

@@ -48,6 +48,7 @@ def wire_of(held: Mapping[str, Any]) -> Wire:
     body = None
     if "body" in held:
         one = dict(held["body"])
+        one["others"] = tuple(one.get("others", ()))
         one["fields"] = tuple((argument, name) for argument, name in one.get("fields", ()))
         one["encodings"] = {name: Encoding(**encoding) for name, encoding in one.get("encodings", {}).items()}
         body = WireBody(**one)

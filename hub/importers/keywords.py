@@ -84,6 +84,12 @@ def members(given: Iterable[Any], kind: Any) -> list[Any]:
     return list(dict.fromkeys(out)) if all(isinstance(one, str) for one in out) else out
 
 
+def narrowed(first: Any, second: list[Any]) -> list[Any]:
+    """The members of an enumeration that another one beside it holds too; the other's where they share none."""
+    shared = [one for one in first if one in second] if isinstance(first, list) else second
+    return shared or second
+
+
 def fits(value: Any, kind: Any) -> bool:
     """Whether a value is of a type: a name, a list of names, or None for any."""
     match kind:
@@ -122,6 +128,8 @@ def copy_bounds(raw: Mapping[str, Any], kind: Any, out: Schema) -> None:
             value = raw.get(count)
             if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
                 out[count] = value
+        if kind == "array" and raw.get("uniqueItems") is True:
+            out["uniqueItems"] = True
         pattern = raw.get("pattern")
         if kind == "string" and isinstance(pattern, str) and usable_pattern(pattern):
             out["pattern"] = pattern
@@ -159,6 +167,26 @@ def is_null(raw: Any) -> bool:
 def is_object(raw: Any) -> bool:
     """Whether a schema is plainly that of an object."""
     return isinstance(raw, dict) and (raw.get("type") == "object" or isinstance(raw.get("properties"), dict))
+
+
+def shared(branches: list[Schema]) -> Schema:
+    """What all branches of a union of objects require, as one object; empty where there is nothing of the kind. Of
+    enumerations, which often tell the branches apart, all members are kept."""
+    if not all(isinstance(one.get("properties"), dict) and one.get("required") for one in branches):
+        return {}
+    names = [name for name in branches[0]["required"] if all(name in one["required"] for one in branches)]
+    properties: Schema = {}
+    for name in names:
+        written = [one["properties"].get(name, {}) for one in branches]
+        kinds = {one.get("type") for one in written if isinstance(one.get("type"), str)}
+        first = dict(written[0]) if all(one == written[0] for one in written) else {}
+        if not first and len(kinds) == 1:
+            first["type"] = kinds.pop()
+        if all("enum" in one for one in written):
+            members = [value for one in written for value in one["enum"]]
+            first["enum"] = [value for number, value in enumerate(members) if value not in members[:number]]
+        properties[name] = first
+    return {"type": "object", "properties": properties, "required": names} if names else {}
 
 
 def type_names(branches: list[Schema]) -> list[str] | None:

@@ -6,20 +6,21 @@ Source: OpenAPI Specification 3.0.4 and 3.1.1. Swagger 2.0 is another document a
 from collections.abc import Mapping
 from typing import Any
 
-from hub.importers.bodies import accepted, kind_of, preferred
+from hub.importers.bodies import accepted, further, kind_of, preferred
 from hub.importers.operation import (
-    METHODS,
+    NO_OPERATIONS,
     Body,
     Description,
     Given,
     Operation,
     Server,
+    description_of,
+    operations_in,
     requirements_of,
     tags_of,
     texts_of,
 )
 from hub.importers.references import Pool
-from hub.importers.texts import prose
 from hub.sdk.wire import Encoding, Style
 
 _STYLES: dict[str, Style] = {
@@ -32,30 +33,11 @@ _OF_PLACE: dict[str, Style] = {"path": "simple", "query": "form", "header": "sim
 def read_openapi(document: dict[str, Any]) -> Description:
     """The description in an OpenAPI 3.x document; what is malformed in it is left out with a warning."""
     pool = Pool(document)
-    info = document["info"] if isinstance(document.get("info"), dict) else {}
-    found = Description(
-        kind="openapi",
-        title=str(info.get("title") or "An API"),
-        version=str(info.get("version") or ""),
-        text=prose(info["description"]) if isinstance(info.get("description"), str) and info["description"] else "",
-        servers=servers_of(document.get("servers")),
-        operations=[],
-        schemes=_schemes(document, pool),
-        pool=pool,
-        security=requirements_of(document.get("security")),
-    )
-    paths = document.get("paths")
-    for path, item in paths.items() if isinstance(paths, dict) else ():
-        if not isinstance(path, str) or path.startswith("x-"):
-            continue
-        held = pool.node(item)
-        shared = held.get("parameters") if isinstance(held.get("parameters"), list) else []
-        for method in METHODS:
-            node = held.get(method)
-            if isinstance(node, dict):
-                found.operations.append(_operation(found, path, method, node, held, shared or []))
+    found = description_of(document, pool, servers_of(document.get("servers")), _schemes(document, pool))
+    for path, method, node, item, shared in operations_in(document, pool):
+        found.operations.append(_operation(found, path, method, node, item, shared))
     if not found.operations:
-        found.warnings.append("the description has no operations under paths")
+        found.warnings.append(NO_OPERATIONS)
     return found
 
 
@@ -180,4 +162,5 @@ def _body(pool: Pool, raw: Mapping[str, Any], made: Operation) -> Body | None:
         required=raw.get("required") is True,
         description=texts_of(raw)[1],
         encodings=encodings,
+        others=further(content, media),
     )

@@ -3,11 +3,12 @@
 Plain data, schemas still as the description writes them. Not a tool: ``arguments.py`` and ``drafts.py`` make those.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hub.importers.references import Pool
+from hub.importers.texts import prose
 from hub.sdk.wire import BodyKind, Encoding, Place, Style
 
 
@@ -27,7 +28,7 @@ class Given:
 
 @dataclass(slots=True)
 class Body:
-    """A request body as described; ``fields`` stand for ``schema`` where a form's fields are parameters (2.0)."""
+    """A request body as described. ``others`` are the further media types that a file as the whole may have."""
 
     kind: BodyKind
     media: str
@@ -35,12 +36,14 @@ class Body:
     required: bool = False
     description: str = ""
     encodings: dict[str, Encoding] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Operation:
     """One operation. ``security`` are alternatives, each the names of schemes needed together with their scopes; None
-    where the description says nothing. ``server`` is its own base URL where it is not the document's."""
+    where the description says nothing. ``server`` is its own base URL where it is not the document's; ``media`` that
+    its answer is the content itself, of whatever type."""
 
     method: str
     path: str
@@ -58,6 +61,7 @@ class Operation:
     trouble: str | None = None
     notes: list[str] = field(default_factory=list)
     own_key: str = ""
+    media: bool = False
 
     @property
     def key(self) -> str:
@@ -88,6 +92,44 @@ class Description:
     security: list[dict[str, list[str]]] | None = None
     warnings: list[str] = field(default_factory=list)
 
+
+Found = tuple[str, str, dict[str, Any], dict[str, Any], list[Any]]
+"""One operation as it stands in a document: path, method, itself, its path's item, and the item's parameters."""
+
+
+def description_of(
+    document: Mapping[str, Any], pool: Pool, servers: list[Server], schemes: dict[str, Mapping[str, Any]]
+) -> Description:
+    """The description in an OpenAPI or Swagger document, still without its operations."""
+    info = document["info"] if isinstance(document.get("info"), dict) else {}
+    return Description(
+        kind="openapi",
+        title=str(info.get("title") or "An API"),
+        version=str(info.get("version") or ""),
+        text=prose(info["description"]) if isinstance(info.get("description"), str) and info["description"] else "",
+        servers=servers,
+        operations=[],
+        schemes=schemes,
+        pool=pool,
+        security=requirements_of(document.get("security")),
+    )
+
+
+def operations_in(document: Mapping[str, Any], pool: Pool) -> Iterator[Found]:
+    """The operations under ``paths``; what is no operation is passed over."""
+    paths = document.get("paths")
+    for path, item in paths.items() if isinstance(paths, dict) else ():
+        if not isinstance(path, str) or path.startswith("x-"):
+            continue
+        held = pool.node(item)
+        shared = held.get("parameters") if isinstance(held.get("parameters"), list) else []
+        for method in METHODS:
+            node = held.get(method)
+            if isinstance(node, dict):
+                yield path, method, node, held, shared or []
+
+
+NO_OPERATIONS = "the description has no operations under paths"
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
 """The methods operations may have; ``trace`` echoes credentials back and is left out."""

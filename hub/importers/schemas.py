@@ -19,6 +19,8 @@ from hub.importers.keywords import (
     joined,
     kind_of_schema,
     members,
+    narrowed,
+    shared,
     type_names,
     with_null,
 )
@@ -28,6 +30,7 @@ from hub.importers.texts import cut, prose
 from hub.sdk.schema import PROPERTY_NAME
 
 _NOWHERE = 1 << 30
+_BESIDE = frozenset({"required", "title", "description", "not"})  # which of the properties beside a union go together
 
 
 class OutOfRoom(Exception):
@@ -189,10 +192,14 @@ class Shaper:
                     key in ("oneOf", "anyOf") and ("oneOf" in out or "anyOf" in out)
                 ):
                     continue
+                elif key == "enum" and isinstance(value, list):
+                    out["enum"] = narrowed(out.get("enum"), value)
                 else:
                     out.setdefault(key, value)
         if properties:
             out["properties"] = properties
+        elif "items" in out and out.get("type") == "object":
+            out["type"] = "array"
         if required:
             out["required"] = list(required)
         return out, through
@@ -222,6 +229,8 @@ class Shaper:
 
     def _enumerated(self, raw: Mapping[str, Any], kind: Any, out: Schema, depth: int) -> bool:
         given = raw["enum"] if isinstance(raw.get("enum"), list) else [raw["const"]]
+        if kind == "array" and given and not any(isinstance(value, list | type(None)) for value in given):
+            return None in given  # of its items, whatever the description says
         values = members(given, kind)
         if len(values) > self._stage.enum:
             self.trimmed = True
@@ -229,7 +238,8 @@ class Shaper:
             if shown:
                 told = f"{out.get('description', '')} One of {len(values)} values, such as {shown}.".strip()
                 out["description"] = cut(told, 400)
-                self._spend(len(told) if len(told) < 400 else 400)
+                out["examples"] = values[:1]
+                self._spend(len(told) + 40 if len(told) < 400 else 440)
         elif values:
             self._spend(sum(len(value) + 3 if isinstance(value, str) else 3 for value in values))
             out["enum"] = values
@@ -245,12 +255,15 @@ class Shaper:
     def _object(self, raw: Mapping[str, Any], out: Schema, depth: int) -> None:
         properties = raw.get("properties")
         more = raw.get("additionalProperties")
+        listed = raw.get("required")
+        needed: list[Any] = listed if isinstance(listed, list) else []
         if depth >= self._stage.depth and (properties or (isinstance(more, dict) and more)):
             self.trimmed = True
-            return
+            if depth >= self._stage.deepest or not isinstance(properties, dict):
+                return
+            # Whoever gives the object at all must give these.
+            properties, more = {name: one for name, one in properties.items() if name in needed}, None
         if isinstance(properties, dict) and properties:
-            listed = raw.get("required")
-            needed: list[Any] = listed if isinstance(listed, list) else []
             written: dict[str, Any] = {}
             required: list[str] = []
             for name, one in properties.items():
@@ -291,10 +304,17 @@ class Shaper:
 
     def _array(self, raw: Mapping[str, Any], out: Schema, depth: int) -> None:
         items = raw.get("items")
+        of_items = raw.get("enum")
+        if (
+            isinstance(of_items, list)
+            and isinstance(items, dict)
+            and not any(isinstance(one, list) for one in of_items)
+        ):
+            items = {**items, "enum": [one for one in of_items if one is not None]}
         tuple_items = items if isinstance(items, list) else raw.get("prefixItems")
         if isinstance(tuple_items, list):
             items = tuple_items[0] if len(tuple_items) == 1 else {"anyOf": tuple_items}
-        if depth > self._stage.depth and items:
+        if depth > self._stage.deepest and items:
             self.trimmed = True
             out["items"] = {}
             return
@@ -304,18 +324,24 @@ class Shaper:
         """Write the branches of a union into ``out``; whether null is one of them."""
         nullable = False
         branches: list[Schema] = []
+        together: list[Schema] = []
         for one in union:
             if is_null(one):
                 nullable = True
                 continue
-            if not isinstance(one, dict) or one.keys() <= {"required", "title", "description", "not"}:
-                continue  # says which of the properties beside it go together; the app itself checks that
+            beside = _BESIDE | {"type"} if out.get("properties") else _BESIDE
+            if not isinstance(one, dict) or one.keys() <= beside:
+                listed = one.get("required") if isinstance(one, dict) else None
+                names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+                together.append({"required": [self._aliases.get(name, name) for name in names]})
+                continue
             written = self._schema({"type": "object", **one} if "properties" in one else one, depth)
             if written.get("type") and isinstance(written["type"], list) and "null" in written["type"]:
                 nullable = True
             if written not in branches:
                 branches.append(written)
         if not branches:
+            self._go_together(together, out)
             return nullable
         if any(not {key for key in branch if key != "description"} for branch in branches):
             return nullable  # anything fits
@@ -334,12 +360,16 @@ class Shaper:
             out["type"] = types if len(types) > 1 else types[0]
         elif all(branch.get("type") == "string" and "enum" in branch and len(branch) <= 3 for branch in branches):
             out["type"] = "string"
-            out["enum"] = list(dict.fromkeys(value for branch in branches for value in branch["enum"]))
+            values = list(dict.fromkeys(value for branch in branches for value in branch["enum"]))
+            out["enum"] = narrowed(out.get("enum"), values)
         elif len(branches) > self._stage.branches or self._stage.lean:
             self.trimmed = True
             kinds = {branch.get("type") for branch in branches if isinstance(branch.get("type"), str)}
             if len(kinds) == 1 and all("type" in branch for branch in branches):
                 out["type"] = kinds.pop()
+                common = {} if "properties" in out or self._stage.lean else shared(branches)
+                self._spend(len(str(common)))
+                out |= common
         else:
             self._spend(10)
             out["anyOf"] = branches
@@ -348,6 +378,13 @@ class Shaper:
             elif out.get("properties"):
                 out.pop("additionalProperties", None)
         return nullable
+
+    def _go_together(self, together: list[Schema], out: Schema) -> None:
+        """Which of an object's properties it needs: one of these lists, where all of them can be given."""
+        known = out.get("properties", {}).keys()
+        if len(together) > 1 and all(one["required"] and known >= set(one["required"]) for one in together):
+            self._spend(sum(len(name) + 20 for one in together for name in one["required"]))
+            out["anyOf"] = together
 
 
 def hidden(pool: Pool, raw: Any) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.importers.operation import Description, Given, Operation
+from hub.importers.schemas import Shaper
 
 _HEADERS = re.compile(
     r"(?:proxy-)?authorization|cookie|x-?api-?key|api-?key|apikey|.*-api-?key|x-(?:auth|access|user|session|csrf|app|admin)-?token|"
@@ -18,7 +19,11 @@ _HEADERS = re.compile(
 _QUERIES = re.compile(
     r"api_?key|apikey|access_?token|auth_?token|oauth_token|client_secret|x-api-key|api_secret|api_token", re.IGNORECASE
 )
-_TOLD = re.compile(r"authentication token|(?:api|access|auth|bearer|oauth) ?(?:key|token)|credential", re.IGNORECASE)
+_TOLD = re.compile(
+    r"authentication token|(?:api|access|auth|bearer|oauth) ?(?:key|token|secret)|credential", re.IGNORECASE
+)
+_ABOUT_TOKENS = re.compile(r"introspect|revo[kc]|verif", re.IGNORECASE)
+"""Operations to which a token is what they are about, not what they are called with (RFC 7009, RFC 7662)."""
 _IGNORED = frozenset(
     [
         "accept",
@@ -66,10 +71,29 @@ def is_ignored(given: Given) -> bool:
     return given.place == "header" and given.name.lower() in _IGNORED
 
 
-def credential_field(name: str, raw: Any) -> bool:
+def credential_field(name: str, raw: Any, operation: Operation) -> bool:
     """Whether a form's field is a credential (Slack's ``token``)."""
+    if operation.body is None or operation.body.kind not in ("form", "multipart"):
+        return False
     told = str(raw.get("description", "")) if isinstance(raw, dict) else ""
-    return name.lower() in ("token", "access_token", "api_key") and bool(_TOLD.search(told))
+    if name.lower() == "token" and _ABOUT_TOKENS.search(f"{operation.path} {operation.identifier}"):
+        return False
+    return name.lower() in ("token", "access_token", "api_key", "api_secret") and bool(_TOLD.search(told))
+
+
+def credentials_of(operation: Operation, description: Description, shaper: Shaper) -> list[tuple[str, str]]:
+    """Where the credentials stand that an operation declares as plain parameters: (place, name) pairs, of which the
+    place ``body`` is a form's field. An ``Authorization`` header is one of them."""
+    found: list[tuple[str, str]] = [
+        (one.place, one.name)
+        for one in operation.parameters
+        if one.name.lower() == "authorization"
+        or (is_credential(one, description.schemes) and one.name.lower() not in ("cookie", "proxy-authorization"))
+    ]
+    fields = shaper.flat(operation.body.schema).get("properties") if operation.body is not None else None
+    if isinstance(fields, dict):
+        found += [("body", str(name)) for name, one in fields.items() if credential_field(str(name), one, operation)]
+    return [("header" if place == "path" else place, name) for place, name in found]
 
 
 def needs_of(operation: Operation, description: Description) -> list[dict[str, list[str]]]:

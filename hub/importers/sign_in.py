@@ -4,14 +4,18 @@ What a description leaves open (where an app is registered, where a grant is end
 operator to improve. Not which parameters are credentials (``security.py``), and nothing is signed here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from hub.importers.operation import Description, Operation
-from hub.importers.security import needs_of, scopes_of
+from hub.importers.schemas import Shaper
+from hub.importers.security import credentials_of, needs_of, scopes_of
 from hub.importers.texts import cut
+
+Scheme = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Address:
 def proposed(description: Description, operations: Iterable[Operation], address: Address) -> dict[str, Any] | None:
     """The ``auth`` for these operations: of the alternatives most of them accept, the one a person can most easily
     give; None where none of them needs an account or the description declares no scheme."""
+    operations = list(operations)
     counts: dict[tuple[str, ...], int] = {}
     asked = 0
     scopes: dict[str, None] = {}
@@ -38,16 +43,39 @@ def proposed(description: Description, operations: Iterable[Operation], address:
                 key = tuple(sorted(alternative))
                 counts[key] = counts.get(key, 0) + 1
         scopes.update((scope, None) for scope in scopes_of(operation, description))
+    if not counts and not description.schemes:
+        return _overlay(credentials_in(description, operations), description, address)
     if not counts:
         # Schemes that no operation names are still what the API signs with; optional ones are offered too.
         usable = [(name,) for name in description.schemes]
-        if not usable or (description.security == [] and asked):
+        if description.security == [] and asked:
             return None
         counts = dict.fromkeys(usable, 1)
     best = min(counts, key=lambda key: (-counts[key], max(_rank(description.schemes[name]) for name in key), key))
     schemes = [description.schemes[name] for name in best]
     scheme = schemes[0]
-    method = (_granted(scheme, list(scopes), address) if len(schemes) == 1 else None) or _pasted(schemes)
+    method = (_granted(scheme, list(scopes), address) if len(schemes) == 1 else None) or pasted(schemes)
+    return _auth(method, description, address)
+
+
+def credentials_in(description: Description, operations: Iterable[Operation], share: float = 0.5) -> list[Scheme]:
+    """The credentials that these operations declare as plain parameters, as if they were schemes: those of at least
+    ``share`` of the operations that have any, most frequent first."""
+    shaper = Shaper(description.pool)
+    found = [credentials_of(one, description, shaper) for one in operations]
+    counts = Counter(place for places in found for place in dict.fromkeys(places))
+    least = share * sum(bool(places) for places in found)
+    return [
+        {"type": "apiKey", "in": place, "name": name} for (place, name), count in counts.most_common() if count >= least
+    ]
+
+
+def _overlay(schemes: Sequence[Scheme], description: Description, address: Address) -> dict[str, Any] | None:
+    """The ``auth`` for credentials that no scheme tells of; None where there are none."""
+    return _auth(pasted(schemes), description, address) if schemes else None
+
+
+def _auth(method: dict[str, Any], description: Description, address: Address) -> dict[str, Any]:
     auth: dict[str, Any] = {"hosts": _hosts(address), "methods": {method["kind"]: method}}
     if address.settings:
         auth["settings"] = {
@@ -106,7 +134,7 @@ def _url(flow: Mapping[str, Any] | None, key: str, address: Address) -> str | No
     return url if usable and urlsplit(url).hostname else None
 
 
-def _pasted(schemes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def pasted(schemes: Iterable[Scheme]) -> dict[str, Any]:
     """What a person pastes for these schemes together, and where it is put."""
     fields: dict[str, dict[str, Any]] = {}
     sign: dict[str, Any] = {}
@@ -123,9 +151,11 @@ def _pasted(schemes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             prefix = word.capitalize() if kind == "http" else "Bearer"
             sign.setdefault("headers", {})["Authorization"] = f"{prefix} {{{field}}}"
             continue
+        # One credential that operations want in several places is pasted once.
+        field = next((known for known, one in fields.items() if one["title"] == name), field)
         fields[field] = {"title": name}
-        if scheme.get("in") == "query":
-            sign.setdefault("query", {})[name] = f"{{{field}}}"
+        if scheme.get("in") in ("query", "body"):
+            sign.setdefault(scheme["in"], {})[name] = f"{{{field}}}"
         elif scheme.get("in") == "cookie":
             held = sign.setdefault("headers", {}).get("Cookie")
             sign["headers"]["Cookie"] = f"{held + '; ' if held else ''}{name}={{{field}}}"

@@ -18,6 +18,11 @@ class Stage:
     branches: int
     lean: bool = False
 
+    @property
+    def deepest(self) -> int:
+        """The level down to which what an object requires is written where nothing else of it is."""
+        return self.depth if self.lean else self.depth + 3
+
 
 STAGES: tuple[Stage, ...] = (
     Stage(4000, 4000, 24, 5000, 500),

@@ -6,20 +6,21 @@ Source: OpenAPI Specification 2.0. What OpenAPI 3 calls a request body is here a
 from collections.abc import Mapping
 from typing import Any
 
-from hub.importers.bodies import accepted, kind_of, preferred
+from hub.importers.bodies import accepted, further, kind_of, preferred
 from hub.importers.operation import (
-    METHODS,
+    NO_OPERATIONS,
     Body,
     Description,
     Given,
     Operation,
     Server,
+    description_of,
+    operations_in,
     requirements_of,
     tags_of,
     texts_of,
 )
 from hub.importers.references import Pool
-from hub.importers.texts import prose
 from hub.sdk.wire import Encoding, Style
 
 _COLLECTIONS: dict[str, tuple[Style, bool]] = {
@@ -32,33 +33,14 @@ _NOT_SCHEMA = frozenset({"name", "in", "required", "description", "collectionFor
 def read_swagger(document: dict[str, Any]) -> Description:
     """The description in a Swagger 2.0 document; what is malformed in it is left out with a warning."""
     pool = Pool(document)
-    info = document["info"] if isinstance(document.get("info"), dict) else {}
     definitions = document.get("securityDefinitions")
-    found = Description(
-        kind="openapi",
-        title=str(info.get("title") or "An API"),
-        version=str(info.get("version") or ""),
-        text=prose(info["description"]) if isinstance(info.get("description"), str) and info["description"] else "",
-        servers=_servers(document),
-        operations=[],
-        schemes={str(name): pool.node(one) for name, one in definitions.items()}
-        if isinstance(definitions, dict)
-        else {},
-        pool=pool,
-        security=requirements_of(document.get("security")),
-    )
-    paths = document.get("paths")
-    for path, item in paths.items() if isinstance(paths, dict) else ():
-        if not isinstance(path, str) or path.startswith("x-"):
-            continue
-        held = pool.node(item)
-        shared = held.get("parameters") if isinstance(held.get("parameters"), list) else []
-        for method in METHODS:
-            node = held.get(method)
-            if isinstance(node, dict):
-                found.operations.append(_operation(document, pool, path, method, node, shared or []))
+    held = definitions.items() if isinstance(definitions, dict) else ()
+    schemes: dict[str, Mapping[str, Any]] = {str(name): pool.node(one) for name, one in held}
+    found = description_of(document, pool, _servers(document), schemes)
+    for path, method, node, _, shared in operations_in(document, pool):
+        found.operations.append(_operation(document, pool, path, method, node, shared))
     if not found.operations:
-        found.warnings.append("the description has no operations under paths")
+        found.warnings.append(NO_OPERATIONS)
     return found
 
 
@@ -127,6 +109,7 @@ def _operation(
             else {key: body[key] for key in body if key in ("type", "format", "items")},
             required=body.get("required") is True,
             description=texts_of(body)[1],
+            others=further(medias, media),
         )
     produces = node.get("produces") if isinstance(node.get("produces"), list) else document.get("produces")
     made.accept, made.streams = accepted([str(one) for one in produces] if isinstance(produces, list) else [])

@@ -1,13 +1,14 @@
 """The calls under way: each watched until it is answered, cancelled or out of time.
 
-A call runs in the task aiohttp gave its request, so that nothing has to be handed from one task to another; those of
-a batch run in tasks of their own. Knows nothing of what a call does. What it makes sure of: no call outlives its
-deadline, a client that leaves is noticed, nothing keeps running unseen, and shutdown waits for what is under way.
+A call runs in the task aiohttp gave its request, which may be its connection's, so that nothing has to be handed from
+one task to another; those of a batch run in tasks of their own. Knows nothing of what a call does. What it makes sure
+of: no call outlives its deadline, a client that leaves is noticed, nothing keeps running unseen, and shutdown waits for
+what is under way.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
@@ -39,7 +40,7 @@ Excuse = Callable[[Why | None], Outcome]
 class Call:
     """One call under way in ``task``, until it is ``over``."""
 
-    __slots__ = ("excuse", "key", "over", "task", "why")
+    __slots__ = ("ended", "excuse", "key", "over", "task", "why")
 
     def __init__(self, key: Key | None, excuse: Excuse, task: asyncio.Task[Any]) -> None:
         self.key = key
@@ -47,6 +48,7 @@ class Call:
         self.task = task
         self.why: Why | None = None
         self.over = False
+        self.ended: asyncio.Future[None] | None = None
 
     def end(self, why: Why) -> None:
         """Cancel the call, unless it ended already; the first reason counts."""
@@ -76,6 +78,7 @@ class Watched(Call):
         self.task = task
         self.why = None
         self.over = False
+        self.ended = None
         self.calls = calls
         self.user = user
         self.answer = answer
@@ -163,6 +166,8 @@ class Calls:
 
     def _forget(self, call: Call) -> None:
         self._running.discard(call)
+        if call.ended is not None and not call.ended.done():
+            call.ended.set_result(None)
         if call.key is not None:
             same = self._keyed[call.key]
             same.remove(call)
@@ -216,7 +221,7 @@ class Calls:
 
     async def _insist(self, call: Watched) -> None:
         """Answer a call that does not end though it was told to; it is left to itself."""
-        await asyncio.wait((call.task,), timeout=self.limits.unwind)
+        await self._until_over((call,), self.limits.unwind)
         if not call.over and not call.left:
             call.given = await call.answer.give(*call.excuse(call.why))
             await call.answer.part(call.given)
@@ -228,13 +233,22 @@ class Calls:
 
     async def close(self) -> None:
         """Let the calls under way end within the grace period, then end them."""
-        if self._running:
-            await asyncio.wait([call.task for call in self._running], timeout=self.limits.grace)
-        rest = list(self._running)
-        for call in rest:
+        await self._until_over(self._running, self.limits.grace)
+        for call in list(self._running):
             call.end("closing")
-        if rest:
-            await asyncio.wait([call.task for call in rest], timeout=self.limits.unwind)
+        await self._until_over(self._running, self.limits.unwind)
+
+    async def _until_over(self, calls: Iterable[Call], seconds: float) -> None:
+        """Wait until these calls are over, ``seconds`` at most. Their tasks may go on: with a connection's next."""
+        waited: list[asyncio.Future[None]] = []
+        for call in calls:
+            if call.over:
+                continue
+            if call.ended is None:
+                call.ended = self._alarms.loop.create_future()
+            waited.append(call.ended)
+        if waited:
+            await asyncio.wait(waited, timeout=seconds)
 
 
 async def _settled(task: asyncio.Task[Any]) -> None:

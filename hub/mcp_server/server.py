@@ -33,7 +33,7 @@ from hub.mcp_server.sessions import Sessions
 from hub.mcp_server.whole import WholeResponse
 from hub.observe import log
 from hub.seal import KeyRing
-from hub.store import Store
+from hub.store import Store, StoreUnavailable
 
 _log = log("mcp_server")
 
@@ -165,6 +165,11 @@ class McpServer:
                 # What is left of the body cannot be told from a next request; the client must not send one here.
                 response.force_close()
             return response
+        except StoreUnavailable as wrong:
+            _log.error("a token cannot be looked up", reason=str(wrong))
+            text = "The hub cannot look up this token right now; try again shortly."
+            told = error_message(None, RpcError(INTERNAL_ERROR, text))
+            return WholeResponse(503, told, {**headers, "Retry-After": "5"})
         except Exception:  # the outermost edge of a request
             reference = self._random(6).hex()
             _log.exception("mcp request failed", reference=reference)

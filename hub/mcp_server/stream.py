@@ -198,8 +198,9 @@ class Answer:
 
     @property
     def dismissed(self) -> bool:
-        """Whether the server ends the request itself, as it does when it stops."""
-        return self._request.task.cancelling() > 0
+        """Whether the server ends the request itself, as it does when it stops. A call that cancels its own task, which
+        may be the connection's, is not meant: then the connection stays."""
+        return self._request.task.cancelling() > 0 and self._request.protocol._force_close
 
     async def part(self, response: web.StreamResponse) -> None:
         """Send what ``give`` gave, and close the connection: for a request whose own task does not return."""

@@ -21,7 +21,7 @@ _HEADS: dict[int, bytes] = {}
 
 _INSIDE: tuple[tuple[type, tuple[str, ...]], ...] = (
     (web.StreamResponse, ("_keep_alive", "_eof_sent", "prepared")),
-    (web.RequestHandler, ("writing_paused", "_drain_helper")),
+    (web.RequestHandler, ("writing_paused", "_drain_helper", "_force_close")),
 )
 """What of aiohttp is used here that its documentation does not name."""
 

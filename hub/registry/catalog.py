@@ -28,6 +28,7 @@ class Loaded:
 
     ``reason`` says why it is not ok, for the author or operator. ``place`` is where it was found (``shipped`` or a
     folder), ``path`` its file or folder, ``replaces`` those of earlier places that it replaces. ``warnings`` are lints.
+    ``code`` is the digest of the code that serves: of other code, another.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Loaded:
     warnings: tuple[str, ...] = ()
     offer: Offer = field(default_factory=Offer)
     provider: Provider | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,12 +88,14 @@ def catalog_of(
 ) -> Catalog:
     """The catalog of ``loads`` (without their offers).
 
-    A connector one of whose full names is already another's, or one of the hub's own, is set aside with that reason.
+    A connector one of whose full names is already another's, or one of the hub's own, is set aside with that reason;
+    of another MCP server only what bears that name is left out.
     ``previous`` itself is returned when nothing differs from it.
     """
     states = {} if states is None else states
-    drawn = _Drawing(previous, unprefixed, states)
-    for loaded in sorted(loads, key=lambda one: one.name):
+    ordered = sorted(loads, key=lambda one: one.name)
+    drawn = _Drawing(previous, unprefixed, states, frozenset(one.name for one in ordered))
+    for loaded in ordered:
         drawn.add(loaded)
     if drawn.connectors == previous.connectors and states == previous.states:
         return previous
@@ -115,11 +119,22 @@ def _kept(before: list[Listing], now: list[Listing]) -> list[Listing]:
     return before if before == now else now
 
 
+def _names(offer: Offer) -> set[str]:
+    return {one.full_name for one in offer.tools} | {one.full_name for one in offer.prompts}
+
+
 class _Drawing:
     """A catalog being put together."""
 
-    def __init__(self, previous: Catalog, unprefixed: frozenset[str], states: Mapping[str, ProviderState]) -> None:
+    def __init__(
+        self,
+        previous: Catalog,
+        unprefixed: frozenset[str],
+        states: Mapping[str, ProviderState],
+        names: frozenset[str],
+    ) -> None:
         self._states = states
+        self._names = names
         self._previous = previous
         self._unprefixed = unprefixed
         self.connectors: dict[str, Loaded] = {}
@@ -134,15 +149,23 @@ class _Drawing:
             self.connectors[loaded.name] = loaded
             return
         try:
-            offer = self._offer(loaded.compiled)
+            left_out: tuple[str, ...] = ()
+            if loaded.compiled.server is None:
+                offer = self._offer(loaded.compiled)
+            else:
+                offer, left_out = self._foreign(loaded.compiled)
             self._free(offer)
             provider = provider_of(loaded.compiled, self._states, loaded.place, shipped=loaded.shipped)
             if provider is not None:
-                check_joined(provider, loaded.compiled.base_url, loaded.compiled.settings)
+                server = loaded.compiled.server
+                if server is None:
+                    check_joined(provider, loaded.compiled.base_url, loaded.compiled.settings)
+                else:
+                    check_joined(provider, server.url, loaded.compiled.settings, key="url")
         except ConnectorError as wrong:
             self.connectors[loaded.name] = replace(loaded, state="set_aside", reason=str(wrong), compiled=None)
             return
-        warnings = loaded.compiled.warnings + offer.warnings + self._lost_names(offer)
+        warnings = loaded.compiled.warnings + offer.warnings + self._lost_names(offer) + left_out
         self.connectors[loaded.name] = replace(loaded, offer=offer, warnings=warnings, provider=provider)
         self.tools.update((one.full_name, one) for one in offer.tools)
         self.resources.update((one.uri, one) for one in offer.resources)
@@ -166,6 +189,26 @@ class _Drawing:
         if before is not None and before.compiled is compiled:
             return before.offer
         return offer_of(compiled, prefix=compiled.name not in self._unprefixed)
+
+    def _foreign(self, compiled: CompiledConnector) -> tuple[Offer, tuple[str, ...]]:
+        """What another server offers under names that are its own, and warnings of the rest: ``google`` must not come
+        to ``google_calendar``'s names, nor have that set aside, by what its server calls a tool."""
+        offer = offer_of(compiled, prefix=compiled.name not in self._unprefixed)
+        others = tuple(f"{one}_" for one in self._names if one.startswith(f"{compiled.name}_"))
+        tools = tuple(one for one in offer.tools if self._own(one.full_name, others, self.tools))
+        prompts = tuple(one for one in offer.prompts if self._own(one.full_name, others, self.prompts))
+        made = replace(offer, tools=tools, prompts=prompts)
+        kept = _names(made)
+        lost = sorted(_names(offer) - kept)
+        told = tuple(f"{one} is left out: its name is another connector's" for one in lost)
+        before = self._previous.connectors.get(compiled.name)
+        if before is not None and before.compiled is compiled and _names(before.offer) == kept:
+            return before.offer, told  # the same objects, by which a catalog is known to be the same
+        return made, told
+
+    @staticmethod
+    def _own(full_name: str, others: tuple[str, ...], taken: Mapping[str, object]) -> bool:
+        return not full_name.startswith(others) and full_name not in taken
 
     def _free(self, offer: Offer) -> None:
         """Raise ``ConnectorError`` when a full name of ``offer`` is taken."""

@@ -20,8 +20,8 @@ from typing import TextIO
 
 from hub import yaml
 from hub.errors import ConnectorError, HubError
-from hub.importers.compilation import ConnectorHeld
 from hub.importers.foreign.pin import Pin
+from hub.importers.head import ConnectorHeld
 from hub.registry.described import compile_declared
 from hub.registry.modules import PARENT, Generation
 from hub.registry.units import Content, Unit

@@ -1,4 +1,4 @@
-"""Providers as found: ``<name>/provider.yaml`` in the places, and ``auth:`` in connectors' own YAML.
+"""Providers as found: ``<name>/provider.yaml`` in the places, its Python beside it, and ``auth:`` in connectors' YAML.
 
 Unlike connectors, the first declaration of a name counts and every further one is set aside, never merged: whoever adds
 a file must not thereby widen where credentials go. After a bad edit the last good version serves. Not the accounts
@@ -13,6 +13,8 @@ from types import MappingProxyType
 from hub import observe, yaml
 from hub.errors import ConnectorError, HubError
 from hub.registry.places import Place
+from hub.registry.provider_code import code_mark, provider_code
+from hub.registry.units import Mark
 from hub.sdk.names import connector_name
 from hub.sdk.provider import Provider, compile_provider
 from hub.sdk.tool import CompiledConnector
@@ -27,7 +29,7 @@ _log = observe.log("registry")
 
 @dataclass(frozen=True, slots=True)
 class ProviderFile:
-    """One declaration as the file system tells of it; equal as long as nothing changed."""
+    """One declaration as the file system tells of it, with the Python beside it; equal as long as nothing changed."""
 
     name: str
     place: Place
@@ -35,6 +37,7 @@ class ProviderFile:
     size: int
     modified: int
     inode: int
+    code: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ def provider_files(places: Iterable[Place]) -> tuple[ProviderFile, ...]:
                     seen = path.stat()
                 except OSError:
                     continue
-                found.append(ProviderFile(folder.name, place, path, seen.st_size, seen.st_mtime_ns, seen.st_ino))
+                told = (seen.st_size, seen.st_mtime_ns, seen.st_ino)
+                found.append(ProviderFile(folder.name, place, path, *told, code_mark(folder)))
     return tuple(found)
 
 
@@ -113,7 +117,10 @@ def _compiled(file: ProviderFile) -> Provider | str:
         if file.size > MAX_BYTES:
             raise ConnectorError(f"it has {file.size} bytes; a provider has at most {MAX_BYTES}.")
         data = yaml.load(file.path.read_text("utf-8-sig"), shown)
-        return compile_provider(file.name, data, shown, place=file.place.label, shipped=file.place.shipped)
+        provider = compile_provider(file.name, data, shown, place=file.place.label, shipped=file.place.shipped)
+        if file.code is None:
+            return provider
+        return replace(provider, code=provider_code(file.name, file.place, file.path.parent, file.code))
     except OSError as wrong:
         return f"{shown} cannot be read: {wrong.strerror or wrong}."
     except UnicodeDecodeError as wrong:

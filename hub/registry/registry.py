@@ -100,6 +100,7 @@ class Registry:
         self._states: Mapping[str, ProviderState] = {}
         self._kept: dict[str, _Kept] = {}
         self._good: dict[str, Outcome] = {}
+        self._codes: dict[str, str] = {}
 
     @property
     def catalog(self) -> Catalog:
@@ -296,6 +297,7 @@ class Registry:
             return
         before = self._good.get(name)
         self._good[name] = outcome
+        self._codes[name] = content.digest
         if before is not None and before.generation is not None:
             before.generation.retire()
 
@@ -333,6 +335,7 @@ class Registry:
                 reason=reason,
                 replaces=replaces,
                 compiled=outcome.compiled,
+                code=self._codes.get(name, "") if outcome.compiled is not None else "",
             )
 
         if name in self._disabled:

@@ -12,14 +12,14 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 import hub
 from hub import observe, yaml
 from hub.errors import ConnectorError
-from hub.importers.compilation import head_of
-from hub.importers.drafts import DescribedTools, builder
+from hub.importers.head import head_of
 from hub.registry.described import is_described, is_server
 from hub.registry.entries import Sheet, sheets_of
 from hub.registry.units import Content
@@ -114,6 +114,9 @@ class Shelf:
         except ConnectorError:
             return None
         if is_described(data):
+            # A hub without imported connectors does not wait for what makes their tools.
+            from hub.importers.drafts import builder
+
             build = builder(Naming(unit.name, prefix, bare.provider), bare.reading.rules)
 
             def make(one: _Kept) -> Tool:
@@ -169,7 +172,13 @@ def _held(content: Content, compiled: CompiledConnector) -> bytes | None:
             return None
     except (orjson.JSONEncodeError, orjson.JSONDecodeError):
         return None
-    tools = compiled.tools.drafts if isinstance(compiled.tools, DescribedTools) else data.pop("tools", {})
+    tools: Mapping[str, Any] = data.pop("tools", {})
+    if is_described(data):
+        from hub.importers.drafts import DescribedTools
+
+        if not isinstance(compiled.tools, DescribedTools):
+            return None
+        tools = compiled.tools.drafts
     return orjson.dumps(
         {
             "declared": orjson.dumps(data).decode(),

@@ -21,14 +21,17 @@ from hub.sdk.convert import html as html_from_markdown
 from hub.sdk.convert import iso
 from hub.sdk.convert import markdown as markdown_from_html
 from hub.sdk.convert import text as text_from_html
-from hub.sdk.http import Reply
+from hub.sdk.files import Accepts
+from hub.sdk.http import Outgoing, Reply
 from hub.sdk.markup import EndTag, StartTag, html_pieces
 from hub.sdk.paging import Size
+from hub.sdk.provider.code import Given, ProviderCode
 from hub.sdk.setting import Setting
 from hub.sdk.talk import Elicit, Roots, Sample
 from hub.sdk.xml import Element, parse_xml
 
 __all__ = [
+    "Accepts",
     "Audio",
     "Connection",
     "ConnectionNeeded",
@@ -40,13 +43,16 @@ __all__ = [
     "Embedded",
     "EndTag",
     "File",
+    "Given",
     "Http",
     "Image",
     "Link",
     "Message",
     "NotFoundError",
     "OperatorNeeded",
+    "Outgoing",
     "Page",
+    "ProviderCode",
     "ProviderUnavailable",
     "Reply",
     "Result",

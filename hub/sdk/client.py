@@ -4,7 +4,7 @@ Not an HTTP client: it shapes requests and reads replies; the ``send`` it is giv
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 from urllib.parse import quote, urlsplit
 
@@ -18,6 +18,9 @@ from hub.sdk.paths import compile_path
 from hub.sdk.placeholders import Pattern, Scope, plain
 from hub.sdk.request import Call, build, join
 from hub.sdk.response import Reading, decode, verify
+
+FILE_BYTES = 25_000_000
+"""How many bytes a file may have where nobody says otherwise."""
 
 _PAGED = ("cursor", "limit")
 
@@ -44,7 +47,8 @@ class Http:
     Paths are relative to ``base_url``; an absolute https URL is allowed where the connector's hosts name it.
     Values go into a path by name (``get("/users/{id}", path={"id": id})``) so that each stays one segment.
     Every method returns a ``Reply``, and raises the typed error an unwanted reply stands for unless ``check``
-    is false. ``acted`` turns true with the first request that may have changed something.
+    is false. ``acted`` turns true with the first request that may have changed something. ``file_bytes`` is how many
+    bytes a file may have here.
     """
 
     send: Send
@@ -60,6 +64,7 @@ class Http:
     idempotent: bool = False
     timeout: float = 60.0
     acted: bool = False
+    file_bytes: int = FILE_BYTES
 
     async def get(self, url: str, **options: Any) -> Reply:
         """GET; see ``request`` for the options."""
@@ -93,11 +98,13 @@ class Http:
         form: Mapping[str, Any] | None = None,
         body: bytes | None = None,
         check: bool = True,
+        largest: int | None = None,
     ) -> Reply:
         """Send one request.
 
         ``path`` fills ``{name}`` in ``url``; ``query`` values may be lists (repeated), None is left out; at most
-        one of ``json``, ``form`` and ``body``. Raises ``ToolError``, ``NotFoundError``, ``ConnectionNeeded``,
+        one of ``json``, ``form`` and ``body``; ``largest`` bytes of a reply that holds a file (10 MB where left out).
+        Raises ``ToolError``, ``NotFoundError``, ``ConnectionNeeded``,
         ``ProviderUnavailable`` or ``OperatorNeeded`` (hub/errors.py).
         """
         sent = {**self.headers, **(headers or {})}
@@ -114,7 +121,7 @@ class Http:
             target += ("&" if urlsplit(target).query else "?") + encoded if encoded else ""
         method = method.upper()
         repeatable = method in SAFE_METHODS or self.idempotent
-        reply = await self._send(Outgoing(method, target, sent, data, repeatable))
+        reply = await self._send(Outgoing(method, target, sent, data, repeatable, largest=largest))
         if check:
             verify(reply, self.reading, connector=self.reach.connector, signed=self.signed)
         return reply
@@ -134,9 +141,11 @@ class Http:
         limit: int | None = None,
         path: Mapping[str, Any] | None = None,
         query: Mapping[str, Any] | None = None,
+        json: Mapping[str, Any] | None = None,
     ) -> Page[Any]:
-        """GET one page; the options are those of ``pagination`` in YAML. ``Page.next`` is what the tool hands
-        out as its cursor and takes back."""
+        """GET one page, or POST for it where ``json`` is given: the body, into which cursor and page size then go.
+        The other options are those of ``pagination`` in YAML. ``Page.next`` is what the tool hands out as its cursor
+        and takes back. Raises what ``request`` raises."""
         paging = Paging(
             style=style,
             items=compile_path(items),
@@ -148,12 +157,17 @@ class Http:
         )
         target = self._target(url, path or {})
         bound = paging.limit(limit)
+        turned = paging.parameters(cursor, bound)
         if style == "link" and cursor is not None:
             target = self.cursors.unwrap(cursor)
         else:
-            pairs = {**(query or {}), **paging.parameters(cursor, bound)}
+            pairs = {**(query or {}), **(turned if json is None else {})}
             target += "?" + _encode(pairs) if pairs else ""
-        reply = await self._send(Outgoing("GET", target, dict(self.headers), None, True))
+        asked = Outgoing("GET", target, dict(self.headers), None, True)
+        if json is not None:
+            headers = {**self.headers, "Content-Type": "application/json"}
+            asked = Outgoing("POST", target, headers, orjson.dumps({**json, **turned}), self.idempotent)
+        reply = await self._send(asked)
         verify(reply, self.reading, connector=self.reach.connector, signed=self.signed)
         return self._paged(paging, reply, reply.json(), cursor, bound)
 
@@ -180,8 +194,10 @@ class Http:
         )
         if linked and cursor is not None:
             outgoing = outgoing.with_url(self.cursors.unwrap(cursor))
-        reply = await self._send(outgoing)
         reading = call.reading
+        if reading.reply == "file":
+            outgoing = replace(outgoing, largest=self.file_bytes)
+        reply = await self._send(outgoing)
         verify(reply, reading, connector=self.reach.connector, signed=self.signed)
         data = decode(reply, reading)
         if paging is not None:

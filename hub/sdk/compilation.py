@@ -21,6 +21,8 @@ from hub.sdk.declaration import (
     ResourceDeclaration,
     ToolDeclaration,
 )
+from hub.sdk.files import declared as declared_files
+from hub.sdk.files import is_file
 from hub.sdk.http import host_of
 from hub.sdk.paging import Paging
 from hub.sdk.parts import fields_of, output_of, paging_of, payload_of, rule_of
@@ -172,7 +174,7 @@ class _Compilation:
         send_as: dict[str, str] = {}
         lookups: dict[str, str] = {}
         for argument, held in declared.input.items():
-            one = dict(held)
+            one = declared_files(held)
             converter = one.pop("send_as", None)
             if converter is not None:
                 if converter not in convert.SEND_AS:
@@ -207,6 +209,7 @@ class _Compilation:
         call = replace(call, defaults={one: properties[one]["default"] for one in missing})
         if declared.summary:
             self._known(Pattern.parse(declared.summary).names, given)
+        self._check_files(properties, call)
         self._lint(name, declared, properties, call)
         size = paging.size if paging else None
         shape = Shape(
@@ -316,6 +319,18 @@ class _Compilation:
             if name.partition(".")[0] not in ("settings", "account"):
                 raise ConnectorError(f"{{{name}}}: headers take {{settings.x}} and {{account.x}} only.")
         self._known(pattern.names, set())
+
+    def _check_files(self, properties: Mapping[str, Any], call: Call) -> None:
+        """Raise ``ConnectorError`` for a file where no bytes can stand."""
+        payload = call.payload
+        whole = payload is not None and payload.kind in ("multipart", "raw")
+        for name, one in properties.items():
+            if not is_file(one) or call.send_as.get(name) == "base64":
+                continue
+            elsewhere = [node for node in (call.path, call.query) if node is not None]
+            elsewhere += [payload.node] if payload is not None and not whole else []
+            if any(name in names_in(node) for node in elsewhere):
+                raise ConnectorError(f"{name} is a file: send it by multipart or raw, or with send_as: base64.")
 
     def _lint(self, name: str, declared: ToolDeclaration, properties: Mapping[str, Any], call: Call) -> None:
         where = f"tool {name}"

@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from pydantic_core import CoreSchema, core_schema
+
+from hub.sdk.file_schema import file_schema
+
 T = TypeVar("T")
 
 
@@ -56,11 +60,25 @@ class Audio:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file: bytes with a name and a type. In a result it travels as an embedded resource."""
+    """A file: bytes with a name and a type.
+
+    As a parameter of a tool it is what the model named, fetched. In a result it travels as an embedded resource, or the
+    hub keeps it and links to it.
+    """
 
     data: bytes
     mime_type: str
     name: str
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        """A parameter is a ``File`` by the time its function is called."""
+        return core_schema.is_instance_schema(cls)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> dict[str, Any]:
+        """What the model sees of it."""
+        return file_schema()
 
     def block(self) -> dict[str, Any]:
         """The block as it travels; text types as text, all else base64."""
@@ -102,10 +120,16 @@ class Link:
     title: str | None = None
     description: str | None = None
     mime_type: str | None = None
+    size: int | None = None
 
     def block(self) -> dict[str, Any]:
         """The block as it travels."""
-        extra = {"title": self.title, "description": self.description, "mimeType": self.mime_type}
+        extra: dict[str, Any] = {
+            "title": self.title,
+            "description": self.description,
+            "mimeType": self.mime_type,
+            "size": self.size,
+        }
         return {"type": "resource_link", "uri": self.uri, "name": self.name} | {
             key: value for key, value in extra.items() if value is not None
         }

@@ -11,9 +11,11 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Literal
 
 from hub.errors import ToolError
+from hub.sdk.content import File
 
 SOURCE_MAX = 1_000_000
 """How many characters of HTML are read; what follows is left out."""
@@ -107,6 +109,16 @@ def csv_in(value: Any) -> list[dict[str, str]]:
     return [{str(key): str(cell) for key, cell in row.items() if key is not None and cell is not None} for row in rows]
 
 
+def base64_out(value: Any) -> str:
+    """A file's bytes, or a text's in UTF-8, in base64 (RFC 4648, section 4)."""
+    return base64.b64encode(value.data if isinstance(value, File) else str(value).encode()).decode()
+
+
+def base64_in(value: Any) -> str:
+    """Base64, in lines or not, as text; undecodable bytes become U+FFFD."""
+    return base64.b64decode(str(value)).decode("utf-8", "replace")
+
+
 def base64url_out(value: Any) -> str:
     """Text as unpadded base64url of its UTF-8 bytes (RFC 4648, section 5)."""
     return base64.urlsafe_b64encode(str(value).encode()).decode().rstrip("=")
@@ -118,21 +130,48 @@ def base64url_in(value: Any) -> str:
     return base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4)).decode("utf-8", "replace")
 
 
+def id_object(value: Any) -> dict[str, Any]:
+    """``{id: value}``: what apps want whose lists of ids are lists of objects."""
+    return {"id": value}
+
+
+def name_object(value: Any) -> dict[str, Any]:
+    """``{name: value}``."""
+    return {"name": value}
+
+
+def of_object(key: str, value: Any) -> Any:
+    """What stands under ``key`` of an object, or of each object of a list; what is none stays as it came."""
+    if isinstance(value, list):
+        return [of_object(key, item) for item in value]
+    return value[key] if isinstance(value, dict) and key in value else value
+
+
 Converter = Callable[[Any], Any]
 
 SEND_AS: Mapping[str, Converter] = {
+    "base64": base64_out,
     "base64url": base64url_out,
     "csv": csv_out,
     "epoch_ms": epoch_ms,
     "epoch_s": epoch_s,
     "html": html,
+    "id_object": id_object,
     "iso": iso,
     "markdown": markdown,
+    "name_object": name_object,
     "text": text,
 }
 """What ``send_as`` may name. ``html`` takes Markdown, ``markdown`` takes HTML."""
 
-READ_AS: Mapping[str, Converter] = {**SEND_AS, "base64url": base64url_in, "csv": csv_in}
+READ_AS: Mapping[str, Converter] = {
+    **SEND_AS,
+    "base64": base64_in,
+    "base64url": base64url_in,
+    "csv": csv_in,
+    "id_object": partial(of_object, "id"),
+    "name_object": partial(of_object, "name"),
+}
 """What ``as`` may name."""
 
 

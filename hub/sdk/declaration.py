@@ -34,6 +34,7 @@ class ErrorRule(_Strict):
     when: ErrorWhen
     is_: Kind = Field(alias="is", description="What the reply means, by who can act on it.")
     message: str | None = Field(None, description="A JMESPath to the provider's message.")
+    tell: str | None = Field(None, description="What whoever can mend it does about it, in words of the hub's own.")
 
 
 class SizeDeclaration(_Strict):
@@ -69,9 +70,22 @@ class FieldDeclaration(_Strict):
     """One field of an answer."""
 
     path: str = Field(description="Path within one item.")
-    as_: Literal["base64url", "csv", "epoch_ms", "epoch_s", "html", "iso", "markdown", "text"] | None = Field(
-        None, alias="as", description="How the value is converted."
-    )
+    as_: (
+        Literal[
+            "base64",
+            "base64url",
+            "csv",
+            "epoch_ms",
+            "epoch_s",
+            "html",
+            "id_object",
+            "iso",
+            "markdown",
+            "name_object",
+            "text",
+        ]
+        | None
+    ) = Field(None, alias="as", description="How the value is converted.")
     fields: "dict[str, str | FieldDeclaration] | None" = Field(None, description="What is kept below the path.")
 
 

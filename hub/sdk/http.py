@@ -22,6 +22,8 @@ class Outgoing:
 
     ``url`` is absolute and percent-encoded, query included. ``repeatable`` says that sending it twice does
     no more than sending it once (safe method, idempotent tool, or an idempotency key in ``headers``).
+    ``private`` are texts in it that are secret: never shown, and never sent on to another place. ``largest`` is how
+    many bytes its reply may have, where that is not what any reply may.
     """
 
     method: str
@@ -29,6 +31,8 @@ class Outgoing:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     repeatable: bool = False
+    private: tuple[str, ...] = field(default=(), repr=False)
+    largest: int | None = None
 
     @property
     def safe(self) -> bool:

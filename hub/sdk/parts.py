@@ -33,7 +33,8 @@ def rule_of(declared: ErrorRule) -> Rule:
     body = compile_path(declared.when.body) if declared.when.body else None
     if not statuses and body is None:
         raise ConnectorError("errors: when needs a status or a body.")
-    return Rule(declared.is_, frozenset(statuses), body, compile_path(declared.message) if declared.message else None)
+    message = compile_path(declared.message) if declared.message else None
+    return Rule(declared.is_, frozenset(statuses), body, message, declared.tell)
 
 
 def fields_of(declared: Mapping[str, str | FieldDeclaration]) -> dict[str, Field]:

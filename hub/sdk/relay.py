@@ -22,19 +22,21 @@ STATE = "hub/relay"
 @dataclass(frozen=True, slots=True)
 class Relay:
     """A request to a connector's MCP server; ``name`` is the server's own name (tools, prompts), ``headers`` are the
-    arguments it wants repeated in ``Mcp-Param-*`` headers, each with its path."""
+    arguments it wants repeated in ``Mcp-Param-*`` headers, each with its path. ``renamed`` are arguments whose names
+    are the hub's (the name shown, the server's own)."""
 
     connector: str
     method: Method
     name: str = ""
     headers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
     """Where a connector's MCP server is: ``url`` (Streamable HTTP or HTTP+SSE) or ``command``, a name of the operator's
     configuration. ``headers`` are sent as they stand; ``credential`` is the header filled from the operator's
-    credential of that connector (name, text with ``{field}``). ``sign_in``: each user's own account is needed.
+    credential of that connector (name, text with ``{field}``). ``sign_in``: calls are signed with an account.
     ``allow`` names what is off by default: ``sampling``, ``ui``."""
 
     title: str

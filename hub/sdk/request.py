@@ -4,8 +4,6 @@ Nothing here sends. The final URL is asserted to lie under the declared prefix, 
 declared, whatever the arguments were.
 """
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,11 +14,12 @@ import orjson
 
 from hub.errors import ConnectorError, OperatorNeeded, ToolError
 from hub.sdk import convert
+from hub.sdk.content import File
 from hub.sdk.http import SAFE_METHODS, Outgoing
 from hub.sdk.paging import Paging
 from hub.sdk.placeholders import ABSENT, Node, Pattern, Scope, fill, plain, segment
 from hub.sdk.response import Reading
-from hub.sdk.wire import Wire, body_of, headers_of, path_of, query_of
+from hub.sdk.wire import Wire, body_of, file_of, headers_of, path_of, query_of
 
 ArrayStyle = Literal["repeat", "comma", "brackets"]
 BodyKind = Literal["body", "form", "multipart", "raw", "graphql"]
@@ -214,6 +213,8 @@ def _encode(
 ) -> tuple[bytes | None, str]:
     filled = fill(payload.node, scope)
     if payload.kind == "raw":
+        if isinstance(filled, File):
+            return filled.data, filled.mime_type
         return (None if filled is ABSENT else plain(filled, "the body").encode()), "text/plain; charset=utf-8"
     if payload.kind == "graphql":
         variables = {**({} if filled is ABSENT else filled), **page}
@@ -221,7 +222,7 @@ def _encode(
     if payload.kind == "body":
         if page:
             filled = {**({} if filled is ABSENT else filled), **page}
-        return (None if filled is ABSENT else orjson.dumps(filled)), "application/json"
+        return (None if filled is ABSENT else orjson.dumps(filled, default=_unplaced)), "application/json"
     fields = {**({} if filled is ABSENT else filled), **page}
     if payload.kind == "form":
         pairs = _pairs(fields, {"": "repeat"})
@@ -230,23 +231,25 @@ def _encode(
     return _multipart(fields, new_key().replace("-", ""))
 
 
+def _unplaced(value: Any) -> Any:
+    """Raises ``ConnectorError`` for a file where only JSON can stand."""
+    told = "a file" if isinstance(value, File) else type(value).__name__
+    raise ConnectorError(f"{told} cannot stand in a JSON body; send it by multipart or raw, or with send_as: base64.")
+
+
 def _multipart(fields: Mapping[str, Any], boundary: str) -> tuple[bytes, str]:
-    """RFC 7578. An object with ``data`` (base64), ``name`` and ``mime_type`` is a file."""
+    """RFC 7578; files with name and type."""
     out = bytearray()
     for name, value in fields.items():
         for item in value if isinstance(value, list) else [value]:
-            disposition = f'form-data; name="{_quoted(name)}"'
-            if isinstance(item, Mapping):
-                try:
-                    data = base64.b64decode(str(item["data"]), validate=True)
-                except (KeyError, binascii.Error) as wrong:
-                    raise ToolError(f"{name} must be a file: {{name, mime_type, data}}, data in base64.") from wrong
-                disposition += f'; filename="{_quoted(str(item.get("name", "file")))}"'
-                kind = _quoted(str(item.get("mime_type", "application/octet-stream")))
-                head = f"Content-Disposition: {disposition}\r\nContent-Type: {kind}"
+            head = f'Content-Disposition: form-data; name="{_quoted(name)}"'
+            if isinstance(item, Mapping | File):
+                data, kind, file_name = file_of(item, name)
+                head += (
+                    f'; filename="{_quoted(file_name)}"\r\nContent-Type: {_quoted(kind or "application/octet-stream")}'
+                )
             else:
                 data = plain(item, name).encode()
-                head = f"Content-Disposition: {disposition}"
             out += f"--{boundary}\r\n{head}\r\n\r\n".encode() + data + b"\r\n"
     out += f"--{boundary}--\r\n".encode()
     return bytes(out), f"multipart/form-data; boundary={boundary}"

@@ -6,8 +6,9 @@ Pure functions of a ``Reply``. What goes into a ``CallToolResult`` is the gatewa
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import orjson
 
@@ -44,6 +45,7 @@ class Rule:
     statuses: frozenset[int] = frozenset()
     body: Getter | None = None
     message: Getter | None = None
+    tell: str | None = None
 
     def matches(self, reply: Reply, data: Any) -> bool:
         """Whether this rule speaks of this reply; ``data`` is its body as JSON, None where it is not JSON."""
@@ -147,8 +149,7 @@ def decode(reply: Reply, reading: Reading) -> Any:
             return convert.csv_in(reply.text())
         case "file":
             kind = reply.headers.get("content-type", "application/octet-stream")
-            name = urlsplit(reply.url).path.rsplit("/", 1)[-1] or "file"
-            return File(reply.body, kind, name)
+            return File(reply.body, kind, file_name(reply))
         case "none":
             return {"ok": True}
         case "auto":
@@ -164,7 +165,22 @@ def _told_by_type(reply: Reply) -> Any:
         return reply.json()
     if kind.startswith("text/") or kind.endswith(("xml", "yaml", "javascript", "x-ndjson")) or kind == "":
         return reply.text()
-    return File(reply.body, kind, urlsplit(reply.url).path.rsplit("/", 1)[-1] or "file")
+    return File(reply.body, kind, file_name(reply))
+
+
+def file_name(reply: Reply) -> str:
+    """What a file is called: by ``Content-Disposition`` (RFC 6266), else by the last part of its address."""
+    disposition = reply.headers.get("content-disposition", "")
+    if "filename" in disposition.lower() and len(disposition) < 2000:
+        held = Message()
+        held["Content-Disposition"] = "".join(char if char.isprintable() else "_" for char in disposition)
+        try:
+            named = held.get_filename()
+        except (LookupError, ValueError):
+            named = None
+        if named:
+            return named
+    return unquote(urlsplit(reply.url).path.rsplit("/", 1)[-1]) or "file"
 
 
 def verify(reply: Reply, reading: Reading, *, connector: str, signed: bool) -> None:
@@ -180,7 +196,10 @@ def verify(reply: Reply, reading: Reading, *, connector: str, signed: bool) -> N
             if rule.kind == "ok":
                 return
             told = rule.message(data) if rule.message is not None else None
-            raise _error(rule.kind, reply, clean(told) if told else said(reply, data), connector, signed)
+            words = clean(told) if told else said(reply, data)
+            if rule.tell:
+                words = f"{words.rstrip('.')}. {rule.tell}" if words else rule.tell
+            raise _error(rule.kind, reply, words, connector, signed)
     if reply.status >= 400:
         raise _error(_kind(reply.status, signed), reply, said(reply, data), connector, signed)
     if reply.status >= 300:
@@ -209,7 +228,7 @@ def _error(kind: Kind, reply: Reply, message: str, connector: str, signed: bool)
             return NotFoundError(told, data={"status": reply.status})
         case "needs_sign_in" | "missing_scope":
             if signed:
-                return ConnectionNeeded(told, connector=connector)
+                return ConnectionNeeded(told, connector=connector, unscoped=kind == "missing_scope")
             return OperatorNeeded(told)
         case "rate_limited":
             return ProviderUnavailable(told, after=retry_after(reply) or 60.0)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.errors import ConnectorError
+from hub.sdk.files import places, with_words
 from hub.sdk.names import FULL_NAME_GOOD, RESERVED_ARGUMENTS, full_name
 from hub.sdk.paging import PAGE_ARGUMENTS
 from hub.sdk.request import Call
@@ -109,6 +110,7 @@ def finish(shape: Shape, naming: Naming) -> Tool:
         preview=draft.get("preview"),
         renamed_from=tuple(draft.get("renamed_from") or ()),
         lookups=dict(lookups),
+        files=places(schema),
         timeout=float(draft.get("timeout") or 60.0),
         meta=dict(draft.get("meta") or {}),
     )
@@ -126,7 +128,7 @@ def _input(shape: Shape, naming: Naming, lookups: Mapping[str, str], where: str)
             one["description"] = f"{told}. {source}" if told else source
         if name in PAGE_ARGUMENTS and "description" not in one:
             one["description"] = PAGE_ARGUMENTS[name]["description"]
-        properties[name] = one
+        properties[name] = with_words(one)
     if shape.paged:
         properties.setdefault("cursor", dict(PAGE_ARGUMENTS["cursor"]))
         if shape.sized:

@@ -12,6 +12,7 @@ import jsonschema_rs
 
 from hub.sdk.context import Context
 from hub.sdk.effect import EFFECTS, Effect
+from hub.sdk.files import FilePlace
 from hub.sdk.provider.provider import Provider
 from hub.sdk.relay import Relay, Server
 from hub.sdk.request import Call
@@ -55,7 +56,7 @@ class Tool:
     arguments against it. ``output`` is a relaxed JSON Schema of the structured content, or None. ``run`` is a
     ``Function``, a ``Call`` (a declared request) or a ``Relay``; ``further`` are more members of its listing.
     ``lookups`` maps an argument to the read tool that lists
-    its values. ``timeout`` is for one run, in seconds.
+    its values. ``files`` says where in the arguments files stand. ``timeout`` is for one run, in seconds.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Tool:
     preview: Call | None = None
     renamed_from: tuple[str, ...] = ()
     lookups: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[FilePlace, ...] = ()
     timeout: float = 60.0
     meta: Mapping[str, Any] = field(default_factory=dict)
     further: Mapping[str, Any] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import orjson
 
 from hub.errors import ToolError
+from hub.sdk.content import File
 from hub.sdk.placeholders import plain, segment
 
 BodyKind = Literal["json", "form", "multipart", "text", "binary"]
@@ -58,7 +59,8 @@ class Encoding:
 class WireBody:
     """A body: ``whole`` names the argument that is all of it, else ``fields`` are (argument, wire name) pairs.
 
-    ``pinned`` fields are always sent. ``required`` sends an empty one rather than none.
+    ``pinned`` fields are always sent. ``required`` sends an empty one rather than none. ``others`` are the further
+    media types, ranges among them, that a file as the whole body may have.
     """
 
     kind: BodyKind
@@ -68,6 +70,7 @@ class WireBody:
     encodings: Mapping[str, Encoding] = field(default_factory=dict)
     pinned: Mapping[str, Any] = field(default_factory=dict)
     required: bool = False
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,12 +248,22 @@ def body_of(
         return (value if isinstance(value, str) else orjson.dumps(value).decode()).encode(), kind
     if body.kind == "binary":
         data, own, _ = file_of(value, body.whole or "body")
-        return data, own or body.media
+        return data, _media(own, body)
     if not isinstance(value, Mapping):
         raise ToolError("The body must be an object of form fields.")
     if body.kind == "form":
         return _form(value, body.encodings), "application/x-www-form-urlencoded"
     return _multipart(value, body, new_key().replace("-", ""))
+
+
+def _media(own: str | None, body: WireBody) -> str:
+    """The type a file is sent as: its own where the operation takes it, else the operation's."""
+    for taken in (body.media, *body.others) if own else ():
+        bare = own.partition(";")[0].strip().lower() if own else ""
+        kind, _, below = taken.partition(";")[0].strip().lower().partition("/")
+        if kind in ("*", bare.partition("/")[0]) and below in ("*", bare.partition("/")[2]):
+            return own or body.media
+    return "application/octet-stream" if "*" in body.media else body.media
 
 
 _PLAIN = Encoding()
@@ -270,6 +283,8 @@ def _form(fields: Mapping[str, Any], encodings: Mapping[str, Encoding]) -> bytes
 
 def file_of(value: Any, name: str) -> tuple[bytes, str | None, str]:
     """A file argument's bytes, type and name. Raises ``ToolError`` when it is none."""
+    if isinstance(value, File):
+        return value.data, value.mime_type, value.name
     if isinstance(value, str):
         return value.encode(), "text/plain; charset=utf-8", name
     told = f"{name} must be a file: {{name, mime_type, data}} with data in base64, or {{name, mime_type, text}}."
@@ -288,7 +303,7 @@ def file_of(value: Any, name: str) -> tuple[bytes, str | None, str]:
 
 def is_file(value: Any) -> bool:
     """Whether an argument is a file as ``file_of`` takes it."""
-    return (
+    return isinstance(value, File) or (
         isinstance(value, Mapping)
         and set(value) <= {"name", "mime_type", "data", "text"}
         and bool({"data", "text"} & set(value))

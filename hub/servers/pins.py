@@ -5,6 +5,7 @@ of themselves is no secret.
 """
 
 import fcntl
+import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -71,28 +72,43 @@ class Pins:
         if known is None or known.trouble != trouble:
             self._change(name, change)
 
-    def accept(self, name: str, effects: Mapping[str, Effect], *, claimed: bool = False) -> Pin:
+    def accept(
+        self, name: str, effects: Mapping[str, Effect], *, claimed: bool = False, seen: str | None = None
+    ) -> Pin:
         """Accept what waits, and these classes of tools (by the server's names); ``claimed`` takes the classes of all
         tools from the server's annotations. A tool that changed loses its class.
 
-        Raises ``HubError`` where nothing is known of the server, or a tool of ``effects`` is not its.
+        Raises ``HubError`` where nothing is known of the server, a tool of ``effects`` is not its, or what waits is not
+        what was ``seen`` (its ``mark``) any more.
         """
 
         def change(pin: Pin | None) -> Pin:
             if pin is None or pin.accepted is None:
                 raise HubError(f"Nothing is known of a server of {name!r} yet; hub pin list names those there are.")
             now = pin.candidate or pin.accepted
+            if seen is not None and seen != _mark(now):
+                raise HubError(f"{name} has changed again since this was shown; look at what it says now.")
             changed = {one.what for one in differences(pin.accepted, now)}
-            tools = {str(one.get("name")): one for one in now["tools"]}
-            unknown = sorted(set(effects) - set(tools))
-            if unknown:
-                raise HubError(f"{name} has no tool {', '.join(unknown)}; it has {', '.join(tools)}.")
-            kept = {tool: one for tool, one in pin.effects.items() if tool in tools and f"tool {tool}" not in changed}
-            if claimed:
-                kept |= {tool: claimed_effect(one) for tool, one in tools.items()}
-            return replace(pin, accepted=now, candidate=None, effects={**kept, **effects})
+            kept = {tool: one for tool, one in pin.effects.items() if f"tool {tool}" not in changed}
+            return replace(pin, accepted=now, candidate=None, effects=_classes(name, now, kept, effects, claimed))
 
         return self._change(name, change)[1]
+
+    def classify(self, name: str, effects: Mapping[str, Effect], *, claimed: bool = False) -> Pin:
+        """Accept classes of tools as ``accept`` does, of what serves; what waits goes on waiting. Raises as it does."""
+
+        def change(pin: Pin | None) -> Pin:
+            if pin is None or pin.accepted is None:
+                raise HubError(f"Nothing is known of a server of {name!r} yet; hub pin list names those there are.")
+            return replace(pin, effects=_classes(name, pin.accepted, pin.effects, effects, claimed))
+
+        return self._change(name, change)[1]
+
+    def mark(self, name: str) -> str:
+        """What stands for exactly what a server says now; empty where nothing is known of it."""
+        pin = self.get(name)
+        now = None if pin is None else pin.candidate or pin.accepted
+        return "" if now is None else _mark(now)
 
     def forget(self, name: str) -> None:
         """Drop a pin, so that the server's next word is its first again."""
@@ -130,6 +146,28 @@ class Pins:
         except OSError:
             draft.unlink(missing_ok=True)
             raise
+
+
+def _mark(definitions: Mapping[str, Any]) -> str:
+    return hashlib.sha256(orjson.dumps(definitions, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+
+def _classes(
+    name: str,
+    definitions: Mapping[str, Any],
+    before: Mapping[str, Effect],
+    effects: Mapping[str, Effect],
+    claimed: bool,
+) -> dict[str, Effect]:
+    """The classes of a server's tools; raises ``HubError`` for a tool it does not have."""
+    tools = {str(one.get("name")): one for one in definitions["tools"]}
+    unknown = sorted(set(effects) - set(tools))
+    if unknown:
+        raise HubError(f"{name} has no tool {', '.join(unknown)}; it has {', '.join(tools)}.")
+    made = {tool: one for tool, one in before.items() if tool in tools}
+    if claimed:
+        made |= {tool: claimed_effect(one) for tool, one in tools.items()}
+    return {**made, **effects}
 
 
 def claimed_effect(tool: Mapping[str, Any]) -> Effect:

@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.errors import HubError, ToolError
 from hub.sdk.context import Context
-from hub.sdk.relay import ForeignAsk, Server
+from hub.sdk.relay import ForeignAsk, RelayPending, Server
 from hub.sdk.talk import LEVELS
 from hub.upstream.mcp import RpcError
 
@@ -75,6 +75,16 @@ class Questions:
         if not ask.accepts(answer):
             raise RpcError(-1, "the answer does not fit")
         return dict(answer) if isinstance(answer, Mapping) else {}
+
+    async def answers(self, pending: RelayPending) -> Mapping[str, Any]:
+        """The answers to questions of a result, from a client that is asked while the call waits.
+
+        Raises ``ToolError`` for an answer that is none, and as ``Talk.ask`` does.
+        """
+        answers = await self._context.talk.ask({key: ask.request() for key, ask in pending.asks.items()})
+        if not all(ask.accepts(answers.get(key)) for key, ask in pending.asks.items()):
+            raise ToolError(f"{self._server.title} asked the user something, and got no answer that fits.")
+        return answers
 
     def can_ask(self, ask: ForeignAsk) -> bool:
         """Whether the client declared what this question needs."""

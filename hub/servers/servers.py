@@ -11,13 +11,14 @@ from typing import Any
 
 from hub import observe
 from hub.clock import Clock
-from hub.errors import ConnectionNeeded, NotFoundError, OperatorNeeded, ProviderUnavailable, ToolError
-from hub.importers.foreign.names import relayed_uris
+from hub.errors import ConnectionNeeded, HubError, NotFoundError, OperatorNeeded, ProviderUnavailable, ToolError
+from hub.importers.foreign.names import own_uris, relayed_uris
 from hub.sdk.context import Context
-from hub.sdk.relay import STATE, ForeignAsk, Relay, Relayed, RelayPending, Server, uri_prefix
+from hub.sdk.relay import STATE, ForeignAsk, Relay, Relayed, RelayPending, Server, connector_of_uri, uri_prefix
 from hub.servers.link import Link
 from hub.servers.pins import CHANGE, Pins
 from hub.servers.questions import ASKS_MAX, Questions, refused
+from hub.servers.sessions import Session, Sessions, Signer
 from hub.store import Change
 from hub.upstream.errors import TransportError
 from hub.upstream.mcp import Client, Command, RpcError, SessionEnded, Unauthorized
@@ -26,6 +27,11 @@ from hub.upstream.mcp.wire import Message, NotMcp
 
 CALL_SECONDS = 235.0
 """Seconds for one relayed call: under the gateway's own deadline, so that the server hears of its end."""
+
+READ_APART = 3600.0
+"""Seconds between two readings of the lists of a server that is asked on people's own accounts."""
+ROUNDS = 10
+"""How often a server of 2026-07-28 may ask anew in one call of a client that answers while it waits."""
 
 _MISSING = (-32002, -32602)
 _FIELD = re.compile(r"\{([^{}]*)\}")
@@ -60,19 +66,40 @@ class Servers:
         self._recompile = recompile
         self._environment = os.environ if environment is None else environment
         self._links: dict[str, Link] = {}
+        self._sessions = Sessions(streams, clock, info)
+        self._read_at: dict[str, float] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._watching = False
+        self._watched: set[str] = set()
+        self._updated: Callable[[str], None] | None = None
 
     def follow(self, servers: Mapping[str, Server]) -> None:
         """From now on there are these, by connector; connections to others, or to other addresses, are closed."""
         for name in list(self._links):
             if servers.get(name) != self._links[name].server:
                 self._later(self._links.pop(name).close())
+                self._sessions.forget(name)
         for name, server in servers.items():
             if name not in self._links:
                 self._links[name] = self._link(name, server)
                 if self._watching and not server.sign_in:
                     self._links[name].start()
+        self.watch(self._watched)
+
+    def on_update(self, callback: Callable[[str], None]) -> None:
+        """Tell ``callback`` of a watched resource, by the hub's URI, whose contents changed."""
+        self._updated = callback
+
+    def watch(self, uris: set[str]) -> None:
+        """From now on these resources, by the hub's URIs, are watched at their servers, and no others."""
+        self._watched = uris
+        own: dict[str, set[str]] = {}
+        for uri in uris:
+            name = connector_of_uri(uri)
+            if name in self._links:
+                own.setdefault(name, set()).add(uri.removeprefix(uri_prefix(name)))
+        for name, link in self._links.items():
+            link.watched.want(own.get(name, set()))
 
     def heard(self, change: Change) -> None:
         """Take up what was accepted in another process (changes of kind ``pin``)."""
@@ -97,23 +124,57 @@ class Servers:
         finally:
             self._watching = False
 
-    async def read(self, name: str) -> None:
-        """Read one server's lists now. Raises ``ProviderUnavailable``, ``OperatorNeeded``, ``ConnectionNeeded``."""
+    async def read(self, name: str, account: Signer | None = None) -> None:
+        """Read one server's lists now, on ``account`` where it asks for one.
+
+        Raises ``ProviderUnavailable``, ``OperatorNeeded``, ``ConnectionNeeded``.
+        """
         link = self._links[name]
+        if account is not None:
+            return await self._read_signed(link, account)
         try:
             await link.read()
         except (TransportError, NotMcp, RpcError, Unauthorized, SessionEnded) as wrong:
             raise link.meaning(wrong) from None
 
+    async def _read_signed(self, link: Link, account: Signer) -> None:
+        self._read_at[link.name] = self._clock.monotonic()
+        session, client = await self._sessions.session(link.name, link.server, account)
+        try:
+            try:
+                definitions = await client.definitions()
+            except SessionEnded:
+                await session.renewed(client)
+                definitions = await client.definitions()
+        except (TransportError, NotMcp, RpcError, Unauthorized, SessionEnded, TimeoutError) as wrong:
+            raise link.meaning(wrong) from None
+        await self._take(link.name, link.server, definitions)
+
+    def _read_in_passing(self, link: Link, account: Signer) -> None:
+        if self._clock.monotonic() - self._read_at.get(link.name, -READ_APART) >= READ_APART:
+            self._read_at[link.name] = self._clock.monotonic()
+            self._later(self._read_again(link, account))
+
+    async def _read_again(self, link: Link, account: Signer) -> None:
+        """Read a server's lists in passing, on the account of a call that is made anyway."""
+        try:
+            await self._read_signed(link, account)
+        except HubError as wrong:
+            _log.info("an MCP server's lists could not be read", connector=link.name, reason=str(wrong))
+
     async def close(self) -> None:
         """End all connections and programs."""
         links, self._links = list(self._links.values()), {}
+        await self._sessions.close()
         await asyncio.gather(*(link.close() for link in links), *self._closing, return_exceptions=True)
+
+    async def _take(self, name: str, server: Server, definitions: Mapping[str, Any]) -> None:
+        if await asyncio.to_thread(self.pins.took, name, server.address, definitions, self._clock.time()):
+            await self._recompile(name)
 
     def _link(self, name: str, server: Server) -> Link:
         async def took(definitions: Mapping[str, Any]) -> None:
-            if await asyncio.to_thread(self.pins.took, name, server.address, definitions, self._clock.time()):
-                await self._recompile(name)
+            await self._take(name, server, definitions)
 
         def fails(why: str) -> None:
             self.pins.fails(name, server.address, why, self._clock.time())
@@ -121,14 +182,15 @@ class Servers:
         async def connect() -> Client:
             return await self._connected(name, server)
 
-        return Link(name, server, connect, self._clock, took=took, fails=fails)
+        def updated(uri: str) -> None:
+            if self._updated is not None:
+                self._updated(uri_prefix(name) + uri)
+
+        return Link(name, server, connect, self._clock, took=took, fails=fails, updated=updated)
 
     async def _connected(self, name: str, server: Server) -> Client:
         if server.sign_in:
-            raise ConnectionNeeded(
-                f"{server.title} needs an account of each user's own, which this hub cannot connect yet.",
-                connector=name,
-            )
+            raise ConnectionNeeded(f"{server.title} is asked on each user's own account.", connector=name)
         if server.command is not None:
             command = self._commands.get(server.command)
             if command is None:
@@ -158,18 +220,46 @@ class Servers:
 
     # -- relays ------------------------------------------------------------------------------------------------
 
-    async def relay(self, relay: Relay, arguments: Mapping[str, Any], context: Context) -> Relayed:
-        """Carry out a relay (``hub.sdk.relay.Relays``)."""
+    async def relay(
+        self, relay: Relay, arguments: Mapping[str, Any], context: Context, account: Signer | None = None
+    ) -> Relayed:
+        """Carry out a relay (``hub.sdk.relay.Relays``), on ``account`` where the server asks for one."""
         link = self._links.get(relay.connector)
         if link is None:
             raise ProviderUnavailable(f"The server of {relay.connector} is not connected.", after=1)
         params, mirrored = _params(relay, arguments)
         questions = Questions(link.server, context)
         params |= _resumed(context)
+        for _ in range(ROUNDS):
+            result = await self._called(link, relay, params, mirrored, questions, account)
+            if account is not None:
+                self._read_in_passing(link, account)
+            if result.get("resultType") != "input_required":
+                return Relayed(_cleaned(relay, result))
+            pending = self._pending(link.server, result, questions)
+            if not context.talk.waits:
+                raise pending
+            params |= _answered(await questions.answers(pending), pending.state)
+        raise ToolError(f"{link.server.title} asks for more each time it is answered.")
+
+    async def _called(
+        self,
+        link: Link,
+        relay: Relay,
+        params: Mapping[str, Any],
+        mirrored: Mapping[str, Any],
+        questions: Questions,
+        account: Signer | None,
+    ) -> Message:
+        """The result as it came. Raises what ``relay`` does."""
         for again in (True, False):
-            client = await link.client()
+            session: Session | None = None
+            if account is not None and link.server.sign_in:
+                session, client = await self._sessions.session(link.name, link.server, account)
+            else:
+                client = await link.client()
             try:
-                result = await client.call(
+                return await client.call(
                     relay.method,
                     params,
                     questions.hear,
@@ -178,24 +268,24 @@ class Servers:
                     mirrored=mirrored,
                     logs=True,
                 )
-                break
             except SessionEnded:
                 if not again:
-                    raise ProviderUnavailable(f"{link.server.title} ended the session.") from None
-                await self._renewed(link, client)
+                    break
+                await self._renewed(link if session is None else session, client, link)
             except TransportError as wrong:
+                if session is not None:
+                    self._sessions.drop(session, client)
+                    raise link.meaning(wrong) from None
                 raise await link.failed(client, wrong) from None
             except (NotMcp, Unauthorized) as wrong:
                 raise link.meaning(wrong) from None
             except RpcError as wrong:
                 raise _told(relay, wrong, link.server.title) from None
-        if result.get("resultType") == "input_required":
-            raise self._pending(link.server, result, questions)
-        return Relayed(_cleaned(relay, result))
+        raise ProviderUnavailable(f"{link.server.title} ended the session.") from None
 
-    async def _renewed(self, link: Link, client: Client) -> None:
+    async def _renewed(self, held: Link | Session, client: Client, link: Link) -> None:
         try:
-            await link.renewed(client)
+            await held.renewed(client)
         except (TransportError, NotMcp, RpcError, Unauthorized, SessionEnded, TimeoutError) as wrong:
             raise link.meaning(wrong) from None
 
@@ -228,9 +318,13 @@ def _resumed(context: Context) -> dict[str, Any]:
     held = context.answers.get(STATE)
     if held is None:
         return {}
-    answers = {key.removeprefix(_ASKED): one for key, one in context.answers.items() if key.startswith(_ASKED)}
-    state = held.get("state")
-    return {"inputResponses": answers, **({"requestState": state} if isinstance(state, str) else {})}
+    return _answered(context.answers, held.get("state"))
+
+
+def _answered(answers: Mapping[str, Any], state: Any) -> dict[str, Any]:
+    """A request's members with the answers to a server's questions, by its own keys."""
+    own = {key.removeprefix(_ASKED): one for key, one in answers.items() if key.startswith(_ASKED)}
+    return {"inputResponses": own, **({"requestState": state} if isinstance(state, str) else {})}
 
 
 def _params(relay: Relay, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -239,6 +333,9 @@ def _params(relay: Relay, arguments: Mapping[str, Any]) -> tuple[dict[str, Any],
         return {"uri": str(arguments["uri"]).removeprefix(uri_prefix(relay.connector))}, {}
     if relay.method == "completion/complete":
         return dict(arguments), {}
+    own = dict(relay.renamed)
+    arguments = {own.get(name, name): value for name, value in arguments.items()}
+    arguments = own_uris(arguments, relay.connector)
     mirrored = {}
     for header, path in relay.headers:
         value: Any = arguments
@@ -246,7 +343,7 @@ def _params(relay: Relay, arguments: Mapping[str, Any]) -> tuple[dict[str, Any],
             value = value.get(name) if isinstance(value, Mapping) else None
         if value is not None:
             mirrored[header] = value
-    return {"name": relay.name, "arguments": dict(arguments)}, mirrored
+    return {"name": relay.name, "arguments": arguments}, mirrored
 
 
 def _cleaned(relay: Relay, result: Message) -> Message:

@@ -18,7 +18,8 @@ from hub.store.tables import audit, microseconds
 
 
 class Call(NamedTuple):
-    """One call of a tool. ``outcome`` and ``ms`` (milliseconds) are None until it has ended.
+    """One call of a tool. ``outcome``, ``ms`` (milliseconds) and ``account`` (the id of the connection it was
+    made with) are None until it has ended.
 
     ``token_id`` is None for the local user; ``arguments_digest`` is a hash, never the arguments.
     """
@@ -32,6 +33,7 @@ class Call(NamedTuple):
     at: datetime
     outcome: str | None = None
     ms: float | None = None
+    account: str | None = None
 
 
 _COLUMNS = ("id", *Call._fields)
@@ -48,8 +50,8 @@ _INSERT = Statement(insert(audit), _COLUMNS, _row)
 _OUTCOME = Statement(
     update(audit)
     .where(audit.c.id == bindparam("call"), audit.c.outcome.is_(None))
-    .values(outcome=bindparam("ended"), ms=bindparam("took")),
-    ("call", "ended", "took"),
+    .values(outcome=bindparam("ended"), ms=bindparam("took"), account=bindparam("used")),
+    ("call", "ended", "took", "used"),
     tuple,
 )
 
@@ -82,9 +84,10 @@ class Audit:
         await self._journal.commit(_INSERT, (id, record))
         return id
 
-    def outcome(self, id: str, outcome: str, ms: float) -> None:
-        """Note how the call with this id ended; written within a second. The first outcome stands."""
-        self._journal.post(_OUTCOME, (id, outcome, ms))
+    def outcome(self, id: str, outcome: str, ms: float, account: str | None = None) -> None:
+        """Note how the call with this id ended, and with which account it was made; written within a second. The first
+        outcome stands."""
+        self._journal.post(_OUTCOME, (id, outcome, ms, account))
 
     def note(self, record: Call) -> None:
         """Note a call that has ended (a read); written within a second."""

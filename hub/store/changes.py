@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.clock import Clock
 from hub.observe import log
-from hub.store.database import LOST, Database, StoreUnavailable, tell
+from hub.store.database import Database, StoreUnavailable, lost, tell
 from hub.store.tables import changes
 
 EVERYTHING = "*"
@@ -26,6 +26,9 @@ EVERYTHING = "*"
 
 KEPT = timedelta(hours=1)
 """How long rows are kept."""
+
+TRUSTED = 1.0
+"""Seconds after the beginning of the last successful look for which caches may be believed."""
 
 _CHANNEL = "hub_changes"
 _LOCK = 0x6875625F63686E67
@@ -54,6 +57,7 @@ class Changes:
         self._watchers: list[Callable[[Change], None]] = []
         self._last = 0
         self._looked = 0.0
+        self._begun = float("-inf")
         self._looking = asyncio.Lock()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -108,22 +112,41 @@ class Changes:
             done = await connection.execute(delete(changes).where(changes.c.at < self._clock.now() - KEPT))
             return done.rowcount
 
+    @property
+    def fresh(self) -> bool:
+        """Whether all that changed until ``TRUSTED`` seconds ago has been told. A cache that must not outlive a change
+        by more asks this before it is believed, and where it is not so waits for ``catch_up``: so its promise holds
+        however busy the event loop is, and when the database does not answer."""
+        return self._clock.monotonic() - self._begun < TRUSTED
+
+    async def catch_up(self) -> None:
+        """Look now, unless that has just been done: then ``fresh`` holds. Raises ``StoreUnavailable``."""
+        async with self._looking:
+            if not self.fresh:
+                await self._tell_new()
+
     async def look(self) -> None:
         """Tell the watchers what is new in the table. Raises ``StoreUnavailable``."""
         if self._task is None:
             return
         async with self._looking:
-            if self._clock.time() - self._looked > KEPT.total_seconds() / 2:
-                await self._skip_to_newest()
-                self._tell(Change(self._last, EVERYTHING, EVERYTHING))
-                return
-            newer = select(changes.c.id, changes.c.kind, changes.c.key).where(changes.c.id > self._last)
-            async with self._database.read() as connection:
-                rows = (await connection.execute(newer.order_by(changes.c.id))).all()
-            self._looked = self._clock.time()
-            for row in rows:
-                self._last = row.id
-                self._tell(Change(row.id, row.kind, row.key))
+            await self._tell_new()
+
+    async def _tell_new(self) -> None:
+        begun = self._clock.monotonic()
+        if self._clock.time() - self._looked > KEPT.total_seconds() / 2:
+            await self._skip_to_newest()
+            self._tell(Change(self._last, EVERYTHING, EVERYTHING))
+            self._begun = begun
+            return
+        newer = select(changes.c.id, changes.c.kind, changes.c.key).where(changes.c.id > self._last)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(newer.order_by(changes.c.id))).all()
+        self._looked = self._clock.time()
+        for row in rows:
+            self._last = row.id
+            self._tell(Change(row.id, row.kind, row.key))
+        self._begun = begun
 
     async def _skip_to_newest(self) -> None:
         async with self._database.read() as connection:
@@ -152,11 +175,13 @@ class Changes:
                     try:
                         version = None
                         while not self._closing:
+                            begun = self._clock.monotonic()
                             version, seen = await self._version(driver), version
                             if version is None or version != seen:
                                 await self.look()
                             else:
                                 self._looked = self._clock.time()
+                                self._begun = max(self._begun, begun)
                             if silent:
                                 _log.info("changes are seen again")
                                 silent = False
@@ -168,7 +193,7 @@ class Changes:
                         if not self._database.sqlite:
                             # It is still listening; the pool must not give it to anyone.
                             await connection.invalidate()
-            except (StoreUnavailable, SQLAlchemyError, *LOST) as wrong:
+            except lost(StoreUnavailable, SQLAlchemyError) as wrong:
                 if not silent:
                     _log.warning("changes of other processes are not seen", error=str(wrong))
                 silent = True

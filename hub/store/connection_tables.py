@@ -1,4 +1,5 @@
-"""The tables of accounts at apps: connections, the operator's client credentials, what owners agreed to, the key check.
+"""The tables of accounts at apps: connections, who they are shared with, what their owners agreed to, how they ended,
+whose calls are stopped, connections in the making, clients at providers, the key check.
 
 Beside ``tables.py``, of the same metadata. Not where they are read or written: each has its own module.
 """
@@ -8,6 +9,7 @@ from sqlalchemy import Boolean, Column, Date, ForeignKey, Index, Integer, Primar
 from hub.store.tables import Moment, metadata
 
 _USER = "users.id"
+_CONNECTION = "connections.id"
 
 connections = Table(
     "connections",
@@ -43,6 +45,8 @@ connections = Table(
     Column("failures", Integer, nullable=False),
     Column("failed_at", Moment),
     Column("is_default", Boolean, nullable=False),
+    # Scopes its server has asked for since, joined by spaces: asked for when it is next connected.
+    Column("wanted", Text),
     Column("created_at", Moment, nullable=False),
     Column("used_at", Moment),
     Index(None, "user_id", "provider"),
@@ -60,15 +64,91 @@ client_credentials = Table(
     Column("created_at", Moment, nullable=False),
 )
 
+registrations = Table(
+    "registrations",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("provider", String(20), nullable=False),
+    # The authorization server it is for: a client of one is none of another's.
+    Column("issuer", Text, nullable=False),
+    Column("redirect_uri", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("auth", String(16), nullable=False),
+    # Sealed, bound to the id; null for a public client.
+    Column("secret", Text),
+    Column("expires_at", Moment),
+    Column("created_at", Moment, nullable=False),
+    Index(None, "provider"),
+)
+
+# What a connection's owner agreed to: that a connector which did not come with the hub uses it.
 agreements = Table(
     "agreements",
     metadata,
+    Column("connection_id", String(32), ForeignKey(_CONNECTION, ondelete="CASCADE"), nullable=False),
+    Column("connector", String(20), nullable=False),
+    # The digest of the connector's code they agreed to.
+    Column("code", String(64), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    PrimaryKeyConstraint("connection_id", "connector"),
+)
+
+shares = Table(
+    "shares",
+    metadata,
+    Column("connection_id", String(32), ForeignKey(_CONNECTION, ondelete="CASCADE"), nullable=False),
+    # Empty for everyone.
+    Column("user_id", String(32), nullable=False),
+    Column("read_only", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    PrimaryKeyConstraint("connection_id", "user_id"),
+)
+
+# Rows outlive the connections and users they tell of, so there are no foreign keys here.
+endings = Table(
+    "endings",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("cause", String(16), nullable=False),
+    # The name of who ended it; empty for the operator.
+    Column("by", String(64), nullable=False),
+    Column("user_id", String(32), nullable=False),
+    Column("connection_id", String(32), nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("label", String(255), nullable=False),
+    Column("revoked", Boolean, nullable=False),
+    Column("tell", Text, nullable=False),
+    Index(None, "at"),
+)
+
+halts = Table(
+    "halts",
+    metadata,
+    # Whose calls are stopped; empty for everyone's.
+    Column("user_id", String(32), primary_key=True),
+    Column("begun_at", Moment, nullable=False),
+)
+
+connect_flows = Table(
+    "connect_flows",
+    metadata,
+    Column("id", String(32), primary_key=True),
     Column("user_id", String(32), ForeignKey(_USER, ondelete="CASCADE"), nullable=False),
-    # A connector that did not come with the hub, and the provider whose accounts it may use.
     Column("connector", String(20), nullable=False),
     Column("provider", String(20), nullable=False),
+    # waiting for the person at the vendor, choosing a tenant, connected or refused.
+    Column("state", String(16), nullable=False),
+    # Sealed, bound to the row and its person; empty when the flow is over.
+    Column("held", Text, nullable=False),
+    # What the person reads at its end.
+    Column("told", Text, nullable=False),
+    # When the vendor is asked again; whoever asks moves it on first.
+    Column("due_at", Moment),
+    Column("expires_at", Moment, nullable=False),
     Column("created_at", Moment, nullable=False),
-    PrimaryKeyConstraint("user_id", "connector", "provider"),
+    Index(None, "due_at"),
+    Index(None, "expires_at"),
 )
 
 key_check = Table(

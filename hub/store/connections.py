@@ -5,10 +5,10 @@ secret is written only over the one that was read (compare and swap on ``version
 renews a row (its lease). What a secret means, and when it is renewed, is decided above.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 from sqlalchemy import RowMapping, bindparam, delete, insert, or_, select, update
@@ -58,6 +58,7 @@ class Connection:
     failures: int
     failed_at: datetime | None
     is_default: bool
+    wanted: frozenset[str]
     created_at: datetime
     used_at: datetime | None
 
@@ -65,7 +66,8 @@ class Connection:
     def of(cls, row: RowMapping) -> "Connection":
         """The connection of a row."""
         held = {name: row[name] for name in cls.__slots__}
-        held["scopes"] = frozenset(row["scopes"].split())
+        for name in ("scopes", "wanted"):
+            held[name] = frozenset((row[name] or "").split())
         for name in ("settings", "fields"):
             held[name] = orjson.loads(row[name])
         held["hosts"] = tuple(orjson.loads(row["hosts"]))
@@ -97,6 +99,14 @@ class Draft:
             "hosts": orjson.dumps(list(self.hosts)).decode(),
             "expires_at": self.expires_at,
         }
+
+
+class Agreement(NamedTuple):
+    """An owner's yes: this connector, of this code, may use this connection."""
+
+    connection_id: str
+    connector: str
+    code: str
 
 
 _WELL: dict[str, Any] = {
@@ -137,7 +147,7 @@ class Connections:
     async def replace(self, kept: Connection, draft: Draft, secret: str) -> bool:
         """Give a connection a new secret, whatever happened to it meanwhile; False where it is gone."""
         mine = update(connections).where(connections.c.id == kept.id)
-        values = {**draft.row(), **_WELL, "secret": secret, "renewed_at": self._clock.now()}
+        values = {**draft.row(), **_WELL, "wanted": None, "secret": secret, "renewed_at": self._clock.now()}
         return await self._written(mine.values(**values, version=connections.c.version + 1), kept.user_id)
 
     async def get(self, id: str) -> Connection | None:
@@ -153,10 +163,18 @@ class Connections:
             rows = await connection.execute(select(connections).where(connections.c.provider == provider))
             return [Connection.of(row) for row in rows.mappings()]
 
+    async def all(self) -> "list[Connection]":
+        """Everybody's connections, by owner and provider."""
+        query = select(connections).order_by(connections.c.user_id, connections.c.provider, connections.c.id)
+        async with self._database.read() as connection:
+            return [Connection.of(row) for row in (await connection.execute(query)).mappings()]
+
     async def lease(self, kept: Connection, owner: str, until: datetime) -> bool:
-        """Take the right to renew the secret that was read; False where it is another's, or was renewed meanwhile."""
+        """Take the right to renew the secret that was read; False where it is another's, or a renewal, good or failed,
+        ended since it was read."""
         free = or_(connections.c.lease_until.is_(None), connections.c.lease_until <= self._clock.now())
-        mine = update(connections).where(connections.c.id == kept.id, connections.c.version == kept.version, free)
+        as_read = (connections.c.version == kept.version, connections.c.failures == kept.failures)
+        mine = update(connections).where(connections.c.id == kept.id, *as_read, free)
         async with self._database.write() as connection:
             done = await connection.execute(mine.values(lease_owner=owner, lease_until=until))
             return done.rowcount == 1
@@ -195,6 +213,11 @@ class Connections:
             "lease_until": None,
         }
         return await self._written(mine.values(**values), kept.user_id)
+
+    async def want(self, kept: Connection, scopes: frozenset[str]) -> None:
+        """Note scopes that the account's server asks for: they are asked of its owner when it is next connected."""
+        wanted = " ".join(sorted(kept.wanted | scopes))
+        await self._written(update(connections).where(connections.c.id == kept.id).values(wanted=wanted), kept.user_id)
 
     async def mend(self, provider: str) -> int:
         """Everybody's connections that waited for the operator may be tried again; returns how many."""
@@ -241,20 +264,24 @@ class Connections:
         """Note that it signed a call; written within a second, and nobody's cache is dropped for it."""
         self._journal.post(_TOUCH, (id, at))
 
-    async def agree(self, user_id: str, connector: str, provider: str) -> None:
-        """Note that the person lets this connector use their accounts at this provider."""
-        row = {"user_id": user_id, "connector": connector, "provider": provider, "created_at": self._clock.now()}
-        mine = (agreements.c.user_id == user_id, agreements.c.connector == connector, agreements.c.provider == provider)
+    async def agree(self, user_id: str, id: str, connector: str, code: str) -> None:
+        """Note that the person lets this connector, of this code, use their connection."""
+        row = {"connection_id": id, "connector": connector, "code": code, "created_at": self._clock.now()}
+        before = (agreements.c.connection_id == id, agreements.c.connector == connector)
+        mine = select(connections.c.id).where(connections.c.id == id, connections.c.user_id == user_id)
         async with self._database.write() as connection:
-            await connection.execute(delete(agreements).where(*mine))
+            if (await connection.execute(mine)).first() is None:
+                return
+            await connection.execute(delete(agreements).where(*before))
             await connection.execute(insert(agreements), row)
             await self._changes.record(connection, CHANGE, user_id)
 
-    async def agreed(self, user_id: str) -> frozenset[tuple[str, str]]:
-        """What the person agreed to: connector and provider."""
-        query = select(agreements.c.connector, agreements.c.provider).where(agreements.c.user_id == user_id)
+    async def agreed(self, ids: Collection[str]) -> frozenset[Agreement]:
+        """What the owners of these connections agreed to."""
+        query = select(agreements).where(agreements.c.connection_id.in_(ids))
         async with self._database.read() as connection:
-            return frozenset((row.connector, row.provider) for row in await connection.execute(query))
+            rows = await connection.execute(query)
+            return frozenset(Agreement(row.connection_id, row.connector, row.code) for row in rows)
 
     async def _written(self, statement: Any, user_id: str) -> bool:
         async with self._database.write() as connection:

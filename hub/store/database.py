@@ -8,12 +8,13 @@ Not the place where any table is known.
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import asyncpg
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
@@ -22,16 +23,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from hub.errors import ConfigError, OperatorNeeded
 
-LOST = (
-    OperationalError,
-    InterfaceError,
-    PoolTimeout,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    OSError,
-    TimeoutError,
-)
-"""What drivers raise when the database is not there, refuses the connection, is full or takes too long."""
+_LOST = (OperationalError, InterfaceError, PoolTimeout, OSError, TimeoutError)
+
+
+def lost(*besides: type[Exception]) -> tuple[type[Exception], ...]:
+    """``besides``, and what drivers raise when the database is not there, refuses the connection, is full or takes too
+    long. The driver of PostgreSQL is asked only where it is loaded: a hub on SQLite does not wait for it."""
+    driver: Any = sys.modules.get("asyncpg")
+    drivers = () if driver is None else (driver.PostgresError, driver.InterfaceError)
+    return *besides, *_LOST, *drivers
+
 
 BUSY_MS = 5_000
 """How long SQLite waits for another process's write, in milliseconds."""
@@ -87,8 +88,9 @@ def place_of(url: URL) -> str:
 class Database:
     """One database. Connects at the first use; ``close`` it at the end."""
 
-    def __init__(self, url: str) -> None:
-        """Raises ``ConfigError`` for a URL the hub cannot use."""
+    def __init__(self, url: str, busy_ms: int = BUSY_MS) -> None:
+        """``busy_ms`` is how long SQLite waits for another process's write. Raises ``ConfigError`` for a URL the hub
+        cannot use."""
         self.url = parse(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self.after_commit: Callable[[], Awaitable[None]] | None = None
@@ -97,7 +99,7 @@ class Database:
         options: dict[str, Any]
         if self.sqlite:
             # The connection used last knows most of the file's pages still; the others only as they were.
-            options = {"connect_args": {"timeout": BUSY_MS / 1000}, "pool_use_lifo": True}
+            options = {"connect_args": {"timeout": busy_ms / 1000}, "pool_use_lifo": True}
         else:
             settings = {"application_name": "hub"}
             options = {
@@ -108,7 +110,7 @@ class Database:
         self.engine: AsyncEngine = create_async_engine(self.url, **options)
         self._writer = self.engine.execution_options(**{_IMMEDIATE: True})
         if self.sqlite:
-            event.listen(self.engine.sync_engine, "connect", _prepare)
+            event.listen(self.engine.sync_engine, "connect", partial(_prepare, busy_ms))
             event.listen(self.engine.sync_engine, "begin", _begin)
 
     @property
@@ -163,7 +165,7 @@ def _lost_as_unavailable(url: URL) -> Iterator[None]:
     """Turns the drivers' many ways of saying "not there" into one ``StoreUnavailable``."""
     try:
         yield
-    except (DBAPIError, *LOST) as wrong:
+    except lost(DBAPIError) as wrong:
         if is_lost(wrong):
             raise StoreUnavailable(f"{place_of(url)} does not answer: {reason(wrong)}.") from wrong
         raise
@@ -177,7 +179,7 @@ def is_lost(wrong: BaseException) -> bool:
             # Classes of SQLSTATE (ISO 9075): 22 wrong data, 23 a constraint, 42 a wrong statement.
             return str(state)[:2] not in ("22", "23", "42")
         return wrong.connection_invalidated or isinstance(wrong, OperationalError | InterfaceError)
-    return isinstance(wrong, LOST)
+    return isinstance(wrong, lost())
 
 
 def reason(wrong: BaseException) -> str:
@@ -188,11 +190,11 @@ def reason(wrong: BaseException) -> str:
     return told.partition(">: ")[2] or told
 
 
-def _prepare(connection: Any, _record: object) -> None:
+def _prepare(busy_ms: int, connection: Any, _record: object) -> None:
     # The driver's own transactions begin late and only before writes; ``_begin`` says when instead.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}"):
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={busy_ms}"):
         cursor.execute(f"PRAGMA {setting}")
     cursor.close()
 

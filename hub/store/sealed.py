@@ -1,6 +1,6 @@
 """All that lies sealed in the database for long, whatever room it is of: to seal it anew, or to give it up.
 
-What is sealed for minutes or hours (steps of browsers, tasks, cursors) is not here: it ends by itself.
+What is sealed for minutes or hours (steps of browsers, tasks, files, cursors) is not here: it ends by itself.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,9 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.store.changes import EVERYTHING, Changes
-from hub.store.connection_tables import client_credentials, connections, key_check
+from hub.store.connection_tables import client_credentials, connect_flows, connections, key_check, registrations
 from hub.store.database import Database
+from hub.store.file_tables import files
 from hub.store.people_tables import ceremonies, totp_secrets
 from hub.store.tables import posted_answers, session_notes, tasks
 
@@ -53,6 +54,7 @@ class Sealed:
         rooms: tuple[tuple[Any, Any, str, Callable[[Any], str]], ...] = (
             (connections, connections.c.id, "connection", lambda row: f"{row.id}:{row.user_id}"),
             (client_credentials, client_credentials.c.provider, "client credential", lambda row: str(row.provider)),
+            (registrations, registrations.c.id, "client credential", lambda row: str(row.id)),
             (totp_secrets, totp_secrets.c.user_id, "totp", lambda row: str(row.user_id)),
         )
         count = 0
@@ -80,8 +82,9 @@ class Sealed:
             lost = {"secret": "", "health": "needs_sign_in", "reason": reason, "lease_owner": None, "lease_until": None}
             await connection.execute(update(connections).values(**lost, version=connections.c.version + 1))
             gone["client credentials"] = (await connection.execute(delete(client_credentials))).rowcount
+            await connection.execute(delete(registrations))
             gone["second factors"] = (await connection.execute(delete(totp_secrets))).rowcount
-            for table in (key_check, ceremonies, tasks, session_notes, posted_answers):
+            for table in (key_check, ceremonies, connect_flows, tasks, session_notes, posted_answers, files):
                 await connection.execute(delete(table))
             await self._changes.record(connection, EVERYTHING, EVERYTHING)
         return gone

@@ -3,6 +3,7 @@
 Not the settings' own checks (``hub.config``): this looks at the machine and at the database.
 """
 
+import errno
 import os
 import re
 from datetime import UTC, datetime, timedelta
@@ -43,12 +44,24 @@ def check_file(path: Path, mounts: Path = MOUNTS) -> None:
             "postgresql+asyncpg://...)."
         )
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        _check_writable(path)
     except OSError as wrong:
         owner = ""
         if path.exists() and not path.is_dir():
             owner = f" It belongs to uid {path.stat().st_uid}; run: chown {os.geteuid()}:{os.getegid()} {path}"
         raise ConfigError(f"database_url: {path} cannot be opened for writing: {wrong.strerror}.{owner}") from None
+
+
+def _check_writable(path: Path) -> None:
+    """Make the file where there is none; raises ``OSError`` where it cannot be written.
+
+    One that is there is not opened: closing it would drop the locks that this process may hold on it (SQLite
+    documentation, "How To Corrupt", section 2.2), and others would take its write-ahead log for left behind.
+    """
+    if not path.is_file():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    elif not os.access(path, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def network_file_system(path: Path, mounts: Path = MOUNTS) -> str | None:

@@ -13,9 +13,13 @@ from hub.store.audit import Audit
 from hub.store.ceremonies import Ceremonies
 from hub.store.changes import Changes
 from hub.store.client_credentials import ClientCredentials
+from hub.store.connect_flows import ConnectFlows
 from hub.store.connections import Connections
 from hub.store.database import Database
+from hub.store.endings import Endings
 from hub.store.external_identities import ExternalIdentities
+from hub.store.files import Files
+from hub.store.halts import Halts
 from hub.store.identifiers import Random
 from hub.store.invitations import Invitations
 from hub.store.journal import Journal
@@ -24,10 +28,12 @@ from hub.store.oauth import Clients, Codes, Grants, Handshakes
 from hub.store.oauth.tables import grants
 from hub.store.passkeys import Passkeys
 from hub.store.passwords import Passwords
+from hub.store.registrations import Registrations
 from hub.store.sealed import Sealed
 from hub.store.second_factors import SecondFactors
 from hub.store.sessions import Sessions
 from hub.store.setup_links import SetupLinks
+from hub.store.shares import Shares
 from hub.store.tables import tokens
 from hub.store.tasks import Tasks
 from hub.store.tokens import Tokens
@@ -60,8 +66,14 @@ class Store:
         self.codes = Codes(database, clock)
         self.grants = Grants(database, self.changes, self._journal, clock, random)
         self.connections = Connections(database, self.changes, self._journal, clock, random)
+        self.endings = Endings(database, clock, random)
+        self.halts = Halts(database, self.changes, clock)
+        self.shares = Shares(database, self.changes, clock)
         self.client_credentials = ClientCredentials(database, self.changes, clock)
+        self.connect_flows = ConnectFlows(database, self.changes, clock, random)
+        self.registrations = Registrations(database, clock, random)
         self.sealed = Sealed(database, self.changes)
+        self.files = Files(database, clock)
         self.handshakes = Handshakes(database)
         self.audit = Audit(database, self._journal, random)
 
@@ -82,20 +94,26 @@ class Store:
         """Bring the database to this program's form and begin to follow changes; call it before anything else.
 
         Raises ``ConfigError`` when the database cannot be reached, is newer than this program, or holds rows from
-        long after the clock's time.
+        long after the clock's time. Waits up to a minute for another process that holds SQLite's lock.
         """
-        await migrate(self._database)
+        await migrate(self._database, self._clock, self._begin)
+
+    async def _begin(self) -> None:
         async with self._database.read() as connection:
             await start.check_newest(connection, self._clock)
         await self.changes.start()
 
     async def prune(self) -> None:
-        """Delete the tasks and what is kept of sessions that are past their time. Raises ``StoreUnavailable``."""
+        """Delete the tasks, files and what is kept of sessions that are past their time. Raises
+        ``StoreUnavailable``."""
         await self.tasks.prune()
         await self.sessions.prune()
         await self.web_sessions.prune()
         await self.ceremonies.prune()
+        await self.connect_flows.prune()
         await self.attempts.prune()
+        await self.endings.prune()
+        await self.files.prune()
 
     async def ping(self) -> None:
         """Ask the database for a sign of life. Raises ``StoreUnavailable``."""

@@ -100,6 +100,8 @@ audit = Table(
     # Null while the call runs, and for ever when the hub was killed during it.
     Column("outcome", String(64)),
     Column("ms", Float),
+    # The connection it was made with; null where none was needed, or none was found.
+    Column("account", String(32)),
     Index(None, "at"),
     Index(None, "user_id"),
 )

@@ -22,6 +22,7 @@ from hub.sdk.http import Outgoing, Reply
 from hub.seal import KEY_BYTES, KeyRing
 from hub.testing.bodies import answered, decoded, fields
 from hub.testing.conversation import Conversation, Seen
+from hub.testing.files import rehearsed_files
 from hub.testing.recording import Recording, RecordingError, RecordingFile, load
 from hub.testing.redaction import Redaction
 from hub.testing.yaml_text import dump
@@ -108,15 +109,17 @@ class Studio:
         noted = RecordingTransport(self.transport)
         clock = StillClock(self.clock)
         ring = KeyRing([os.urandom(KEY_BYTES)])
+        upstream = Upstream(noted, clock)
         gateway = Gateway(
             catalog=lambda: self.catalog,
-            send=Upstream(noted, clock).send,
+            send=upstream.send,
             audit=self.audit,
             ring=ring,
             clock=clock,
             settings=self.settings,
             new_key=lambda: str(uuid.uuid4()),
             accounts=self.accounts,
+            files=rehearsed_files(clock, upstream.send),
         )
         call = Recording(source="https://localhost/", arguments=dict(arguments), exchanges=[], result=None)
         seen = await Conversation(gateway, self.catalog, ring, clock, self.caller).hold(call, entry.full_name)

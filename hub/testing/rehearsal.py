@@ -9,6 +9,7 @@ from hub.broker import Account, Purpose
 from hub.broker.account import Credential
 from hub.broker.signing import Signature
 from hub.clock import SystemClock
+from hub.sdk.context import Connection as Shown
 from hub.sdk.http import Send
 from hub.store.connections import Connection
 
@@ -33,14 +34,17 @@ class Unsigned(Account):
         name, method = next(iter(provider.methods.items()))
         now = SystemClock().now()
         fields = {name: value for name, value in settings.items() if name not in provider.declared.settings}
+        # What a vendor would name of the account's hosts stands in the recording too.
+        given = {**provider.checked_settings(settings), **provider.found(settings)[0]}
         kept = Connection(
             id="recorded", user_id="", provider=provider.name, method=name, label="recorded", subject="",
-            scopes=frozenset(), settings=provider.checked_settings(settings), fields=fields, hosts=(), secret="",
+            scopes=frozenset(), settings=given, fields=fields, hosts=(), secret="",
             version=1, health="ok", reason="", expires_at=None, renewed_at=now, lease_owner=None, lease_until=None,
-            failures=0, failed_at=None, is_default=True, created_at=now, used_at=None,
+            failures=0, failed_at=None, is_default=True, wanted=frozenset(), created_at=now, used_at=None,
         )  # fmt: skip
-        nothing = Signature({}, frozenset(), {}, "")
-        credential = Credential(kept, provider, method, {}, provider.hosts(kept.settings), nothing, ())
+        nothing = Signature({}, frozenset(), {}, {}, "")
+        shown = Shown(kept.id, kept.label, kept.fields)
+        credential = Credential(kept, provider, method, {}, provider.hosts(kept.settings), nothing, (), (), shown)
         super().__init__(credential, purpose.connector, send, _same, _none, _works, several=False)
 
 

@@ -20,6 +20,7 @@ from hub.registry.units import Unit, survey
 from hub.seal import KEY_BYTES, KeyRing
 from hub.testing.conversation import Conversation, Seen
 from hub.testing.differences import differences
+from hub.testing.files import rehearsed_files
 from hub.testing.recording import RecordingError, RecordingFile, files_of, folder_of, load
 from hub.testing.rehearsal import Rehearsal
 from hub.testing.replay import ReplayTransport
@@ -49,15 +50,17 @@ async def replay(file: RecordingFile, catalog: Catalog, connector: str) -> str |
     alone = catalog.connectors[connector].provider is None
     own = {name: value for name, value in recording.settings.items() if alone or name in known}
     theirs = {name: value for name, value in recording.settings.items() if name not in own}
+    upstream = Upstream(transport, clock, random=lambda: 0.5)
     gateway = Gateway(
         catalog=lambda: catalog,
-        send=Upstream(transport, clock, random=lambda: 0.5).send,
+        send=upstream.send,
         audit=NoAudit(),
         ring=ring,
         clock=clock,
         settings={connector: own},
         accounts=Rehearsal(theirs),
         new_key=fixed_keys(),
+        files=rehearsed_files(clock, upstream.send),
     )
     full_name = None
     if file.tool is not None:

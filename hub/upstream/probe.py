@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 
 import aiohttp
@@ -213,7 +214,7 @@ class Probe:
                     outgoing.method,
                     URL(target.url, encoded=True),
                     headers=headers,
-                    data=outgoing.body,
+                    data=BytesIO(outgoing.body) if outgoing.body else None,
                     allow_redirects=False,
                 )
         except TimeoutError as wrong:

@@ -6,7 +6,7 @@ are made for every need of a browser's kind, are not. Which connection, how long
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -224,3 +224,11 @@ class Headers(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._joined())
+
+    def items(self) -> ItemsView[str, str]:
+        """All of them, without looking each one up."""
+        return self._joined().items()
+
+    def values(self) -> ValuesView[str]:
+        """All their values."""
+        return self._joined().values()

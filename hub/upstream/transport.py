@@ -210,7 +210,7 @@ class AioTransport:
 
     async def _round_trip(self, outgoing: Outgoing, target: Target, flight: Flight) -> Reply:
         connection, start = await self._ready(outgoing, target, flight)
-        return await exchanged(connection, start, outgoing, target, self._max_body)
+        return await exchanged(connection, start, outgoing, target, outgoing.largest or self._max_body)
 
     async def _ready(self, outgoing: Outgoing, target: Target, flight: Flight) -> tuple[Connection, bytes]:
         """An open connection, and the request's head for it."""

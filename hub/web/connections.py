@@ -15,6 +15,8 @@ from typing import Any, cast
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from hub.web.in_place import IN_PLACE, LoopInPlace
+
 _FULL = b"The hub has as many connections as it can take; try again shortly.\n"
 FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Type: text/plain\r\n"
@@ -118,6 +120,8 @@ class Connection(web.RequestHandler):
         self._counted = True
         self._all.count += 1
         super().connection_made(transport)
+        if IN_PLACE:
+            self._loop = cast(asyncio.AbstractEventLoop, LoopInPlace(self._loop))
         self._await_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:

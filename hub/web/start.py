@@ -39,6 +39,14 @@ class App:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldBack:
+    """A connector that waits for an admin: its name, and why, with the command that agrees to it."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
     """One address that can be added to Claude. ``add_link`` is None where Claude's servers cannot reach it."""
 
@@ -77,6 +85,8 @@ class StartPage:
         if who is not None:
             values |= {"news": await self._news(request), "csrf": csrf_field(request)}
             values["waiting"] = len(await self._hosts.waiting()) if who.admin else 0
+        if (who is not None and who.admin) or not self._signs_in:
+            values["held"] = held_of(self._catalog())
         if who is not None or not self._signs_in:
             values |= {"inside": True, "parts": self._parts, "apps": apps_of(self._catalog())}
         shown = aiohttp_jinja2.render_template("start.html", request, values)
@@ -89,6 +99,12 @@ def apps_of(catalog: Catalog) -> list[App]:
     """The connectors that serve, in the order of their names."""
     serving = [(one.compiled, one.offer) for one in catalog.connectors.values()]
     return [App(compiled.title, len(offer.tools)) for compiled, offer in serving if compiled is not None]
+
+
+def held_of(catalog: Catalog) -> list[HeldBack]:
+    """The connectors that are held back, in the order of their names."""
+    found = [one for one in catalog.connectors.values() if one.state == "held"]
+    return [HeldBack(one.name, one.reason or "") for one in found]
 
 
 def add_link(name: str, url: str) -> str:

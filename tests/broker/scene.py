@@ -1,11 +1,14 @@
 """A hub, a certified provider with an API of its own, and people who connect accounts in scripted browsers."""
 
+import asyncio
 import html
 import json
+import os
 import re
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, CookieJar
+from aiohttp import ClientResponse, ClientSession, CookieJar
 from aiohttp.test_utils import TestServer
 
 from hub import config
@@ -23,6 +26,7 @@ from hub.sdk.effect import EFFECTS
 from hub.sdk.talk import Silence
 from hub.store import User
 from hub.web.people.cookies import Cookies
+from tests import plants
 from tests.oauth.scene import ShiftedClock
 
 HERE = Path(__file__).resolve().parent
@@ -50,6 +54,7 @@ who: {{request: {{url: "{issuer}/me"}}, id: sub, label: email}}
 revoke:
   request: {{method: POST, url: "{issuer}/token/revocation", form: {{token: "{{refresh_token}}"}}}}
   client_auth: basic
+implies: {{"notes:write": ["notes:read"]}}
 """
 CONNECTOR = """
 title: Notes
@@ -62,11 +67,16 @@ tools:
     description: Read the one note there is.
     effect: read
     request: {{path: /note}}
+  list_notes:
+    description: List the notes there are.
+    effect: read
+    scopes: ["notes:read"]
+    request: {{path: /note}}
   write_note:
     description: Write the one note there is.
     effect: write
     summary: Write the note
-    scopes: [{scope}]
+    scopes: ["{scope}"]
     request: {{method: POST, path: /note, body: {{text: x}}}}
   forbidden:
     description: Read what nobody may read.
@@ -112,13 +122,15 @@ def vendor_process(*, method: str, **options: Any) -> Process:
     node = shutil.which("node")
     if node is None or not (HERE / "oidc" / "node_modules" / "oidc-provider").is_dir():
         pytest.skip("oidc-provider is not installed; run: make programs")
-    key = json.dumps([method, options])
+    client = options.pop("client", {})
+    key = json.dumps([method, client, options])
     if key in _running:
         return _running[key][0]
     found = Process(free_port(), free_port())
-    names = {"basic": "client_secret_basic", "body": "client_secret_post"}
+    names = {"basic": "client_secret_basic", "body": "client_secret_post", "private_key_jwt": "private_key_jwt"}
     redirect_uri = f"http://localhost:{found.hub_port}/callback/notes"
-    one = {**CLIENT, "redirect_uris": [redirect_uri], "token_endpoint_auth_method": names[method]}
+    one = {**CLIENT, "redirect_uris": [redirect_uri], "token_endpoint_auth_method": names[method], **client}
+    one = {name: value for name, value in one.items() if value is not None}
     asked = json.dumps({"port": found.port, "clients": [one], **options})
     process = subprocess.Popen(
         [node, "provider.mjs", asked], cwd=HERE / "oidc", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -167,6 +179,12 @@ class Page:
         return found
 
 
+async def _page(reply: ClientResponse) -> Page:
+    text = await reply.text()
+    plants.answered(text)
+    return Page(reply.status, str(reply.url), text)
+
+
 @dataclass
 class Browser:
     """A browser, at which somebody may be signed in at the hub."""
@@ -178,13 +196,13 @@ class Browser:
     async def open(self, url: str) -> Page:
         """Open a page; a path is one of the hub's."""
         async with self.client.get(url if url.startswith("http") else self.base + url) as reply:
-            return Page(reply.status, str(reply.url), await reply.text())
+            return await _page(reply)
 
     async def send(self, path: str, fields: Mapping[str, str]) -> Page:
         """Send a form."""
         url = path if path.startswith("http") else self.base + path
         async with self.client.post(url, data=dict(fields)) as reply:
-            return Page(reply.status, str(reply.url), await reply.text())
+            return await _page(reply)
 
     async def begin(self, connector: str = "notes", **fields: str) -> str:
         """Choose to connect by the vendor's page; the vendor's address."""
@@ -196,7 +214,10 @@ class Browser:
 
     async def agree(self, url: str) -> Page:
         """Sign in at the vendor as ``vendor_name``, agree, and come back to the hub."""
-        page = await self.open(url)
+        return await self.through(await self.open(url))
+
+    async def through(self, page: Page) -> Page:
+        """The same from a page of the vendor's on."""
         for _ in range(4):
             if "/interaction/" not in page.url:
                 break
@@ -245,7 +266,26 @@ class House:
 
     async def call(self, tool: str, arguments: Mapping[str, Any] | None = None, name: str = "ada") -> dict[str, Any]:
         """Call a tool as this person."""
-        return await self.hub.gateway.call_tool(await self.caller(name), tool, arguments or {}, Silence())
+        result = await self.hub.gateway.call_tool(await self.caller(name), tool, arguments or {}, Silence())
+        plants.answered(result)
+        return result
+
+    async def admin(self, name: str = "root") -> User:
+        """An admin of this hub."""
+        return await self.hub.store.users.by_name(name) or await self.hub.store.users.add(name, "admin")
+
+    async def command(self, *words: str) -> tuple[int, str, str]:
+        """Run ``hub`` as a process of its own on this hub's data: exit code, what it printed, and its complaints."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+        program = [sys.executable, "-m", "hub", "--config", str(self.folder / "config.yaml"), *words]
+        process = await asyncio.create_subprocess_exec(
+            *program,
+            env={**environment, "PYTHONPATH": str(HERE.parents[1]), "COLUMNS": "400"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        printed, complained = await process.communicate()
+        return process.returncode or 0, printed.decode(), complained.decode()
 
     async def close(self) -> None:
         """Close the browsers."""
@@ -263,12 +303,14 @@ async def house_at(folder: Path, *, method: str = "basic", settings: str = "", *
     """A hub on ``folder`` with the connector ``notes``; ``settings`` are added to its configuration."""
     clock = ShiftedClock()
     scope = options.pop("scope", "notes:write")
+    declared, secret = options.pop("declared", PROVIDER), options.pop("secret", SECRET)
+    secret_expires = options.pop("secret_expires", "null")
     process = vendor_process(method=method, **options)
     port, own = process.port, process.hub_port
     base, issuer = f"http://localhost:{own}", f"http://localhost:{port}"
     place = folder / "apps" / "notes"
     place.mkdir(parents=True, exist_ok=True)
-    (place / "provider.yaml").write_text(PROVIDER.format(issuer=issuer, client_auth=method), "utf-8")
+    (place / "provider.yaml").write_text(declared.format(issuer=issuer, client_auth=method), "utf-8")
     (place / "connector.yaml").write_text(
         CONNECTOR.format(issuer=issuer, other=f"localhost:{free_port()}", scope=scope), "utf-8"
     )
@@ -276,12 +318,14 @@ async def house_at(folder: Path, *, method: str = "basic", settings: str = "", *
     path.write_text(
         f"public_url: {base}\ndata_dir: {folder / 'data'}\nconnectors: {{shipped: false, paths: [{folder / 'apps'}]}}\n"
         "network: {allow_private: {notes: [127.0.0.0/8, '::1/128']}}\n"
-        f"providers: {{notes: {{client_id: hub, client_secret: {SECRET}}}}}\n{settings}",
+        f"providers: {{notes: {{client_id: hub, client_secret: {json.dumps(secret)}, "
+        f"secret_expires: {secret_expires}}}}}\n"
+        f"{settings}",
         "utf-8",
     )
     async with ClientSession() as client:
         other = Vendor(issuer, client)
-        await other.control(token_calls=0, refreshes=0, api_calls=0, fail=None)
+        await other.control(token_calls=0, refreshes=0, api_calls=0, fail=None, lost_revocations=0)
         hub = await Hub.start(config.load(path, {}), clock=clock)
         server = TestServer(application(hub), host="localhost", port=own)
         await server.start_server()
@@ -289,6 +333,8 @@ async def house_at(folder: Path, *, method: str = "basic", settings: str = "", *
         try:
             yield house
         finally:
+            async with client.get(f"{base}/metrics") as reply:
+                plants.note("/metrics", await reply.text())
             await house.close()
             await server.close()
             await hub.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 
 from tests.broker.test_pasted import KEY, House, opened
 
@@ -26,7 +27,21 @@ async def token(house: House) -> str:
 
 async def modern(house: House, bearer: str, capabilities: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Call the tool as a client of 2026-07-28; the answer's body."""
-    params = {"name": "desk_fetch", "arguments": {"url": "/echo"}, **more}
+    client, arguments = house.browser.client, {"url": "/echo"}
+    return await modern_call(client, house.base, bearer, "desk_fetch", arguments, capabilities, **more)
+
+
+async def modern_call(
+    client: ClientSession,
+    base: str,
+    bearer: str,
+    tool: str,
+    arguments: dict[str, Any],
+    capabilities: dict[str, Any],
+    **more: Any,
+) -> dict[str, Any]:
+    """Call any tool of a hub as a client of 2026-07-28; the answer's body."""
+    params = {"name": tool, "arguments": arguments, **more}
     params["_meta"] = {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": capabilities,
@@ -36,10 +51,10 @@ async def modern(house: House, bearer: str, capabilities: dict[str, Any], **more
         "Accept": "application/json, text/event-stream",
         "MCP-Protocol-Version": "2026-07-28",
         "Mcp-Method": "tools/call",
-        "Mcp-Name": "desk_fetch",
+        "Mcp-Name": tool,
     }
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-    async with house.browser.client.post(f"{house.base}/mcp", json=body, headers=headers) as reply:
+    async with client.post(f"{base}/mcp", json=body, headers=headers) as reply:
         told: dict[str, Any] = await reply.json()
         return told
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import html
+import re
 import sqlite3
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -22,6 +24,17 @@ async def test_an_account_is_connected_on_the_vendors_page_and_signs_calls(house
     after = await house.call("notes_read_note")
     assert after["structuredContent"]["whose"] == "ada"
     assert after["_meta"]["hub/account"] == {"label": "ada@example.com"}
+
+
+@pytest.mark.proves("third-party-scopes")
+async def test_the_page_names_every_scope_that_the_vendor_is_asked_for(house: House) -> None:
+    ada = await house.browser()
+    page = await ada.open("/connect/notes")
+    named = re.search(r"will be asked for: ([^<]*)<", page.text)
+    assert named is not None
+    asked = parse_qs(urlsplit(await ada.begin()).query)["scope"][0].split()
+    assert sorted(html.unescape(named[1]).strip().split(", ")) == sorted(asked)
+    assert "notes:write" in asked
 
 
 async def test_a_credential_the_app_repeats_reaches_neither_model_nor_connector(house: House) -> None:
@@ -113,7 +126,7 @@ async def test_a_token_refused_before_its_time_is_renewed_once_and_the_call_sent
     await (await house.browser()).connect()
     user = await house.user()
     kept = (await house.hub.store.connections.list(user.id))[0]
-    vault = house.hub.brokerage.connecting._vault
+    vault = house.hub.brokerage.vault
     secrets = vault.open(kept.secret, id=kept.id, user_id=user.id)
     assert secrets is not None
     spoilt = vault.seal({**secrets, "token": "no-longer-good"}, id=kept.id, user_id=user.id)
@@ -177,7 +190,7 @@ async def test_disconnecting_ends_the_grant_at_the_vendor_and_says_so(house: Hou
     await browser.connect()
     user = await house.user()
     kept = (await house.hub.store.connections.list(user.id))[0]
-    secrets = house.hub.brokerage.connecting._vault.open(kept.secret, id=kept.id, user_id=user.id)
+    secrets = house.hub.brokerage.vault.open(kept.secret, id=kept.id, user_id=user.id)
     page = await browser.open("/account/connections")
     csrf = page.form("connection-" + kept.id)["csrf"]
     done = await browser.send(f"/account/connections/{kept.id}/disconnect", {"csrf": csrf})
@@ -249,12 +262,12 @@ async def test_no_secret_lies_readable_in_the_database(house: House) -> None:
     await (await house.browser()).connect()
     user = await house.user()
     kept = (await house.hub.store.connections.list(user.id))[0]
-    secrets = house.hub.brokerage.connecting._vault.open(kept.secret, id=kept.id, user_id=user.id)
+    secrets = house.hub.brokerage.vault.open(kept.secret, id=kept.id, user_id=user.id)
     assert secrets is not None
     with sqlite3.connect(house.folder / "data" / "hub.db") as database:
         dump = "\n".join(database.iterdump())
     for secret in (*secrets.values(), SECRET):
         assert secret not in dump
-    other = house.hub.brokerage.connecting._vault
+    other = house.hub.brokerage.vault
     assert other.open(kept.secret, id=kept.id, user_id="somebody-else") is None
     assert other.open(kept.secret, id="another-row", user_id=user.id) is None

@@ -40,8 +40,11 @@ SIGNS = {
     "query": '{query: {api_key: "{key}"}}',
     "path": '{path: "/key{key}"}',
     "basic": '{basic: "{key}:x"}',
+    "body": '{headers: {X-Key: "{key}"}, body: {token: "{key}"}}',
 }
 CONNECTOR = '''
+from typing import Any
+
 from hub.sdk import Connector, Context
 
 connector = Connector(
@@ -76,6 +79,20 @@ async def named(ctx: Context, name: str) -> str:
 
 
 @connector.tool(effect="read")
+async def write(ctx: Context, form: Any = None, data: Any = None) -> str:
+    """Send a body."""
+    return (await ctx.http.post("/echo", form=form, json=data)).text()
+
+
+@connector.tool(effect="read")
+async def upload(ctx: Context) -> str:
+    """Send a body of several parts."""
+    part = b'--x\\r\\nContent-Disposition: form-data; name="a"\\r\\n\\r\\n1\\r\\n--x--\\r\\n'
+    kind = {{"Content-Type": "multipart/form-data; boundary=x"}}
+    return (await ctx.http.post("/echo", body=part, headers=kind)).text()
+
+
+@connector.tool(effect="read")
 async def own_header(ctx: Context) -> str:
     """Send headers of its own."""
     return (await ctx.http.get("/echo", headers={{"X-Key": "mine", "Authorization": "mine"}}, check=False)).text()
@@ -89,6 +106,7 @@ class Desk:
     keys: set[str] = field(default_factory=lambda: {KEY, OTHER})
     down: bool = False
     seen: list[str] = field(default_factory=list)
+    fields: list[dict[str, str]] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
     evil: str = ""
 
@@ -116,7 +134,9 @@ class Desk:
             raise web.HTTPFound(f"{self.evil}/stolen")
         if path == "/pages":
             return web.json_response({"items": ["a"], "next": f"{self.evil}/next"})
-        return web.json_response({"echo": shown}, headers={"X-Seen": key})
+        held = await request.json() if "json" in request.content_type else await request.post()
+        self.fields.append({name: str(value) for name, value in held.items()})
+        return web.json_response({"echo": shown, "fields": self.fields[-1]}, headers={"X-Seen": key})
 
     async def catch(self, request: web.Request) -> web.StreamResponse:
         self.elsewhere.append(self._shown(request))
@@ -223,6 +243,27 @@ async def test_every_place_of_a_credential_signs_and_never_comes_back(tmp_path: 
         assert KEY not in str(broken)
 
 
+async def test_a_credential_that_goes_into_bodies_stands_in_each_kind_of_them_and_never_comes_back(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path, "body") as house:
+        await house.paste(KEY)
+        for tool, arguments, rest in (
+            ("write", {"form": {"token": "mine", "a": "1"}}, {"a": "1"}),
+            ("write", {"form": {}}, {}),
+            ("write", {"data": {"token": "mine", "a": "1"}}, {"a": "1"}),
+            ("upload", {}, {"a": "1"}),
+        ):
+            told = await house.call(tool, **arguments)
+            assert not told.get("isError"), told
+            assert KEY not in str(told)
+            assert house.desk.fields[-1] == {"token": KEY, **rest}
+        told = await house.call("fetch", url="/echo")
+        assert house.desk.fields[-1] == {}, "a request without a body gets none"
+        told = await house.call("write", data=["a list"])
+        assert "no fields to put it in" in text_of(told)
+
+
 async def test_no_way_leads_a_credential_to_another_host(house: House) -> None:
     await house.paste(KEY)
     evil, host = house.desk.evil, house.at.removeprefix("http://")
@@ -274,23 +315,38 @@ async def test_a_declaration_changed_to_other_hosts_gets_no_credential_there(hou
     assert KEY not in str(told)
 
 
-async def test_another_connector_gets_an_account_only_after_its_owner_agreed(house: House) -> None:
+async def test_another_connector_gets_an_account_only_after_its_owner_agreed_to_its_code(house: House) -> None:
     await house.paste(KEY)
+    await house.paste(OTHER, label="Second")
+    first, _ = await house.hub.store.connections.list(house.caller.user_id)
     place = house.folder / "apps" / "reader.yaml"
-    place.write_text(
+    text = (
         f"title: Reader\ndescription: Reads.\nprovider: desk\nbase_url: {house.at}\n"
-        "tools: {read_it: {description: Read the desk., effect: read, request: {path: /echo}}}\n",
-        "utf-8",
+        "tools: {read_it: {description: Read the desk., effect: read, request: {path: /echo}}}\n"
     )
+    place.write_text(text, "utf-8")
     await house.hub.registry.reload()
 
-    async def read() -> dict[str, Any]:
-        return await house.hub.gateway.call_tool(house.caller, "reader_read_it", {}, Silence())
+    async def read(account: str) -> dict[str, Any]:
+        arguments = {"account": account}
+        return await house.hub.gateway.call_tool(house.caller, "reader_read_it", arguments, Silence())
 
-    assert "must agree once" in text_of(await read())
+    assert "must agree once" in text_of(await read(first.label))
     page = await house.browser.open("/connect/reader")
-    await house.browser.send("/connect/reader/agree", page.form("agree"))
-    assert not (await read()).get("isError")
+    form = page.form(f"agree-{first.id}")
+    await house.browser.send(f"/connect/reader/agree/{first.id}", form)
+    assert not (await read(first.label)).get("isError")
+    assert "must agree once" in text_of(await read("Second")), "one account's yes is not another's"
+    # Other code under the same name asks again; a page that showed the old code agrees to nothing.
+    place.write_text(text.replace("path: /echo", "path: /echo/all"), "utf-8")
+    await house.hub.registry.reload()
+    assert "must agree once" in text_of(await read(first.label))
+    late = await house.browser.send(f"/connect/reader/agree/{first.id}", form)
+    assert "has changed since" in late.alert
+    assert "must agree once" in text_of(await read(first.label))
+    again = (await house.browser.open("/connect/reader")).form(f"agree-{first.id}")
+    await house.browser.send(f"/connect/reader/agree/{first.id}", again)
+    assert not (await read(first.label)).get("isError")
 
 
 async def test_the_hubs_own_tools_tell_of_accounts_and_give_the_page(house: House) -> None:

@@ -1,19 +1,22 @@
 """Reading token endpoints' replies, one test for each way vendors answer; and putting credentials on requests."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from hub import yaml
 from hub.broker.endpoint import authorize_url
-from hub.broker.signing import scrubbed, signed, traces
+from hub.broker.signing import scrubbed, signed, spellings, traces
 from hub.broker.tokens import AppBroken, GrantDead, tokens_of
 from hub.errors import OperatorNeeded, ProviderUnavailable
 from hub.sdk.http import Outgoing, Reply
 from hub.sdk.placeholders import Scope
-from hub.sdk.provider import OAuthMethod, Signing, TokenCall
+from hub.sdk.provider import ClientCredentialsMethod, OAuthMethod, PastedMethod, Signing, TokenCall, secret_part
 
+ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 URL = "https://vendor.example/token"
 
@@ -72,6 +75,20 @@ def test_tokens_are_found_nested_in_forms_and_several_of_one_grant() -> None:
     assert (found.access, found.more, found.fields) == ("person", {"bot_token": "bot"}, {"team_id": "T1"})
 
 
+def test_a_renewed_person_at_slack_does_not_take_the_place_of_the_bot() -> None:
+    declared = yaml.load((ROOT / "connectors" / "slack" / "provider.yaml").read_text("utf-8"), "provider.yaml")
+    slack = TokenCall.model_validate(declared["methods"]["oauth"]["token"])
+    person = {"access_token": "person", "refresh_token": "one", "expires_in": 43200, "scope": "chat:write"}
+    bot = {"access_token": "bot", "token_type": "bot", "scope": "chat:write", "refresh_token": "bots"}
+    granted = {"ok": True, **bot, "team": {"id": "T1", "name": "Team"}, "authed_user": {"id": "U1", **person}}
+    found = tokens_of(reply(granted), slack, NOW, "slack.com", ",")
+    assert (found.access, found.refresh, found.more) == ("person", "one", {"bot_token": "bot"})
+    # https://docs.slack.dev/authentication/using-token-rotation: a renewed user token stands at the top.
+    renewed = {"ok": True, "access_token": "new", "refresh_token": "two", "token_type": "user", "expires_in": 43200}
+    found = tokens_of(reply(renewed), slack, NOW, "slack.com", ",")
+    assert (found.access, found.refresh, found.more) == ("new", "two", {}), "what is kept of the bot stays"
+
+
 @pytest.mark.parametrize(
     ("data", "status", "wrong"),
     [
@@ -121,12 +138,22 @@ def test_every_spelling_of_a_credential_is_taken_out_of_a_reply() -> None:
     signing = Signing(basic="{username}:{password}")
     asked = Outgoing("GET", "https://a.example/x")
     sent = signed(asked, signing, scope)
-    shown = f"{sent.headers['Authorization']} s3 cret/+ s3%20cret%2F%2B"
+    shown = f"{sent.headers['Authorization']} s3 cret/+ s3%20cret%2F%2B s3%20cret/%2b s3+cret/+ s3%2520cret%252F%252B"
+    shown += r" s3 cret\/\u002b s3 cret&#47;&#x2B;"
     told = Reply(200, "https://a.example/x?p=s3%20cret%2F%2B", {"x": shown}, shown.encode())
-    clean = scrubbed(told, asked, sent, traces({"username": "ada", "password": "s3 cret/+"}, signing, scope))
+    known = traces({"username": "ada", "password": "s3 cret/+"}, signing, scope)
+    clean = scrubbed(told, asked, sent, known, spellings(known))
     for text in (clean.text(), clean.headers["x"], clean.url):
         assert "cret" not in text.replace("credential", "")
         assert "YWRhOnMz" not in text
+
+
+def test_a_user_name_and_a_client_id_are_no_secret_and_stay_in_replies() -> None:
+    basic = PastedMethod(kind="basic")
+    assert secret_part(basic, {"username": "ada@example.com", "password": "x"}) == {"password": "x"}
+    machine = ClientCredentialsMethod(kind="client_credentials", token=TokenCall(url=URL))
+    kept = {"client_id": "desk-of-ada", "client_secret": "x", "token": "y"}
+    assert secret_part(machine, kept) == {"client_secret": "x", "token": "y"}
 
 
 def test_the_vendors_page_is_asked_in_the_vendors_words() -> None:
@@ -160,3 +187,9 @@ def test_the_vendors_page_is_asked_in_the_vendors_words() -> None:
     assert "owner=user&who=acme" in url
     assert "code_challenge_method=S256" in url
     assert "response_type" not in url
+
+
+def test_a_signed_request_may_have_as_large_a_reply_as_the_unsigned_one() -> None:
+    asked = Outgoing("GET", URL, largest=25_000_000)
+    sent = signed(asked, Signing(headers={"X-Key": "{key}"}), Scope({"key": "k" * 20}, {}, {}))
+    assert sent.largest == asked.largest

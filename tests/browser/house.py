@@ -210,6 +210,11 @@ class Seat:
         """Press the button with these words."""
         await self.page.get_by_role("button", name=words, exact=True).click()
 
+    async def allow(self) -> None:
+        """Say yes on the consent page, and connect none of the apps on the page that follows."""
+        await self.press("Allow")
+        await self.press("Skip for now")
+
     async def follow(self, words: str) -> None:
         """Follow the link with these words."""
         await self.page.get_by_role("link", name=words, exact=True).click()

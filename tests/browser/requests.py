@@ -31,7 +31,7 @@ def page_of(house: House, redirect_uri: str, client: str, **changed: str) -> str
 
 async def let_in(house: House, seat: Seat, client: str) -> None:
     """Allow what the page at ``seat`` asks for, and fetch the client's tokens."""
-    await seat.press("Allow")
+    await seat.allow()
     form: dict[str, str | float | bool] = {
         "grant_type": "authorization_code",
         "code": (await house.outside.next())["code"],

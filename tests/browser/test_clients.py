@@ -104,7 +104,7 @@ async def test_a_client_gets_from_nothing_to_a_tool_call(
         await seat.at("/authorize")
         assert name in await seat.page.inner_text("main")
         await seat.choose("Read only")
-        await seat.press("Allow")
+        await seat.allow()
         await seat.page.wait_for_url(lambda at: at.startswith("http://127.0.0.1:") and path in at)
 
     outcome = await CLIENTS[client](Errand(house.mcp, visit, tmp_path, free_port, document))
@@ -128,7 +128,7 @@ async def test_the_inspectors_page_gets_from_nothing_to_a_tool_call(
         await seat.at("/signin")
         await seat.by_password(person)
         await seat.at("/authorize")
-        await seat.press("Allow")
+        await seat.allow()
         await page.get_by_text("Tools", exact=True).first.click()
         await page.get_by_role("button", name=TOOL).click()
         await page.get_by_role("button", name="Execute Tool").click()

@@ -103,7 +103,8 @@ async def test_the_pages_of_the_account_and_of_people(house: House, sit: Sit) ->
     found += await faults(seat, "people")
     await house.hub.store.clients.decide("let-in.example", "allowed")
     await house.hub.store.clients.ask("waits.example", "A desk", "oscar")
-    for path, called in (("/console/clients", "clients"), ("/", "start-signed-in")):
+    await _changed_server(house)
+    for path, called in (("/console/clients", "clients"), ("/console/servers", "servers"), ("/", "start-signed-in")):
         await seat.goto(path)
         found += await faults(seat, called)
     await seat.goto("/console/people")
@@ -111,6 +112,18 @@ async def test_the_pages_of_the_account_and_of_people(house: House, sit: Sit) ->
     await seat.page.wait_for_selector("#link")
     found += await faults(seat, "link")
     assert found == []
+
+
+async def _changed_server(house: House) -> None:
+    """Another MCP server that says something new."""
+    address = "https://mcp.weather.example/mcp"
+    folder = house.hub.config.data_dir / "connectors"
+    folder.mkdir(exist_ok=True)
+    (folder / "weather.yaml").write_text(f"kind: mcp\ntitle: Weather\nurl: {address}\n", "utf-8")
+    for words in ("Looks at the sky.", "Looks at the sky, and at your mail."):
+        tool = {"name": "look", "description": words, "inputSchema": {"type": "object"}}
+        house.hub.servers.pins.took("weather", address, {"tools": [tool]}, 1.0)
+    await house.hub.registry.reload()
 
 
 async def test_the_pages_about_clients(house: House, sit: Sit) -> None:

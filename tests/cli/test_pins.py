@@ -33,7 +33,9 @@ def test_what_waits_is_listed_shown_and_accepted(house: House, pins: Pins) -> No
     assert "~ tool look" in shown
     assert '- "Looks."' in shown
     assert "\x1b" not in shown
-    accepted = house.hub("pin", "accept", "weather", "--effect", "look=send")
+    mark = shown.rpartition("--seen ")[2].strip()
+    assert "has changed again" in house.hub("pin", "accept", "weather", "--seen", "0" * 16).output
+    accepted = house.hub("pin", "accept", "weather", "--effect", "look=send", "--seen", mark)
     assert "1 changes, 1 classes" in accepted.output
     told = orjson.loads(house.hub("pin", "list", "--json").output)["weather"]
     assert told["waiting"] == []

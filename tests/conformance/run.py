@@ -1,9 +1,10 @@
 """Runs the protocol's own conformance suite against ``hub serve`` and sums up (``make conformance``).
 
-    python tests/conformance/run.py [REVISION ...] [--scenario NAME]
+    python tests/conformance/run.py [REVISION ...] [--leg server|client] [--scenario NAME]
 
 Installs the suite that package-lock.json pins, starts the hub on hub.yaml with an empty data folder, runs the frozen
-requirements of each revision and ends with one line ``N passed, N failed``. The exit code is 0 only when every
+requirements of each revision for servers, then those for clients with the hub in client.py as the client, and ends with
+one line ``N passed, N failed``. The exit code is 0 only when every
 scenario of every revision passed, those beside the requirements included; known.yaml lists what the suite itself
 cannot show, with the reasons. Not a test of its own: what passes is what the suite says passes.
 """
@@ -19,8 +20,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,9 @@ SUITE = HERE / "node_modules" / "@modelcontextprotocol" / "conformance"
 REVISIONS = ("2025-11-25", "2026-07-28")
 START_SECONDS = 60.0
 RUN_SECONDS = 900.0
+CLIENT_SECONDS = 180
+AT_ONCE = 2
+"""Client scenarios at once: each is a hub of its own, and some measure time."""
 
 
 @dataclass(slots=True)
@@ -123,11 +129,11 @@ def hub(data: Path) -> Iterator[str]:
             process.wait()
 
 
-def requirements(revision: str) -> tuple[list[str], dict[str, str]]:
-    """The scenarios that a revision requires of a server, and those run beside them with the reason why."""
+def requirements(revision: str, leg: str = "server") -> tuple[list[str], dict[str, str]]:
+    """The scenarios that a revision requires of a server or client, and those run beside them with the reason why."""
     held: Mapping[str, Any] = yaml.safe_load((SUITE / "requirements" / f"{revision}.yaml").read_text())
-    beside = {str(entry["scenario"]): str(entry["reason"]) for entry in held["not_scored"] if entry["leg"] == "server"}
-    return [str(name) for name in held["server"]], beside
+    beside = {str(entry["scenario"]): str(entry["reason"]) for entry in held["not_scored"] if entry["leg"] == leg}
+    return [str(name) for name in held[leg]], beside
 
 
 def read(folder: Path, names: Sequence[str]) -> dict[str, Outcome]:
@@ -155,6 +161,28 @@ def suite(url: str, results: Path, arguments: Sequence[str]) -> tuple[int, str]:
     command = [node(), str(SUITE / "dist" / "index.js"), "server", "--url", url, "-o", str(results), *arguments]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=RUN_SECONDS, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def client_suite(revision: str, results: Path, name: str) -> tuple[int, str]:
+    """Run one client scenario with the hub as the client; the suite's exit code and what it printed."""
+    command = [
+        node(),
+        str(SUITE / "dist" / "index.js"),
+        "client",
+        "--command",
+        f"{sys.executable} {HERE / 'client.py'}",
+    ]
+    command += ["--scenario", name, "--spec-version", revision, "--timeout", str(CLIENT_SECONDS * 1000)]
+    done = subprocess.run(
+        [*command, "-o", str(results)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+        check=False,
+        env={**os.environ, "NODE_NO_WARNINGS": "1"},
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -198,39 +226,74 @@ def report(
     return len(failed) + len(mended)
 
 
+@dataclass(slots=True)
+class Count:
+    """How many scenarios passed, how many should have and did not, and whether the suite itself broke."""
+
+    passed: int = 0
+    failed: int = 0
+    broken: bool = False
+
+    def one(self, code: int, output: str) -> None:
+        """A scenario run by itself."""
+        print(output)
+        self.failed += code != 0
+        self.passed += code == 0
+
+
+def servers(revisions: Sequence[str], scenario: str | None, known: Known, count: Count) -> None:
+    """Run the server scenarios against a running hub."""
+    with tempfile.TemporaryDirectory(prefix="hub-conformance-") as temporary, hub(Path(temporary)) as url:
+        for revision in revisions:
+            results = Path(temporary) / f"results-{revision}"
+            if scenario:
+                count.one(*suite(url, results, ["--scenario", scenario, "--spec-version", revision]))
+                continue
+            required, beside = requirements(revision)
+            code, output = suite(url, results, ["--requirements", revision])
+            outcomes = read(results, [*required, *beside])
+            lost = report(revision, required, outcomes, beside, known)
+            count.failed += lost
+            count.passed += len(required) + len(beside) - lost
+            if code != 0 and not lost:
+                count.broken = True
+                print(f"  the suite itself ended with exit code {code}:\n{output[-4000:]}")
+
+
+def clients(revisions: Sequence[str], scenario: str | None, known: Known, count: Count) -> None:
+    """Run the client scenarios with the hub as the client."""
+    with tempfile.TemporaryDirectory(prefix="hub-conformance-") as temporary:
+        for revision in revisions:
+            results = Path(temporary) / f"results-{revision}"
+            if scenario:
+                count.one(*client_suite(revision, results, scenario))
+                continue
+            required, beside = requirements(revision, "client")
+            names = [*required, *beside]
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(partial(client_suite, revision, results), names))
+            lost = report(f"{revision}, as a client", required, read(results, names), beside, known)
+            count.failed += lost
+            count.passed += len(names) - lost
+
+
 def main() -> int:
     """Run what the arguments ask for; 0 when every scenario passed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("revisions", nargs="*", default=list(REVISIONS), metavar="REVISION")
-    parser.add_argument("--scenario", help="run one scenario only and print what the suite says of it")
+    parser.add_argument("--leg", choices=("server", "client"), help="only the hub as a server, or only as a client")
+    parser.add_argument("--scenario", help="run one scenario only (of a server unless --leg says) and print the suite")
     chosen = parser.parse_args()
     install()
-    known = Known.read()
-    passed = failed = 0
-    broken = False
-    with tempfile.TemporaryDirectory(prefix="hub-conformance-") as temporary, hub(Path(temporary)) as url:
-        for revision in chosen.revisions:
-            if chosen.scenario:
-                told = ["--scenario", chosen.scenario, "--spec-version", revision]
-                code, output = suite(url, Path(temporary) / f"results-{revision}", told)
-                print(output)
-                failed += code != 0
-                passed += code == 0
-                continue
-            required, beside = requirements(revision)
-            results = Path(temporary) / f"results-{revision}"
-            code, output = suite(url, results, ["--requirements", revision])
-            outcomes = read(results, [*required, *beside])
-            lost = report(revision, required, outcomes, beside, known)
-            failed += lost
-            passed += len(required) + len(beside) - lost
-            if code != 0 and not lost:
-                broken = True
-                print(f"  the suite itself ended with exit code {code}:\n{output[-4000:]}")
+    known, count = Known.read(), Count()
+    if chosen.leg != "client":
+        servers(chosen.revisions, chosen.scenario, known, count)
+    if chosen.leg == "client" or (chosen.leg is None and not chosen.scenario):
+        clients(chosen.revisions, chosen.scenario, known, count)
     for names, reason in known.left_out.items():
         print(f"\nleft out: {names}\n  {reason}")
-    print(f"\n{passed} passed, {failed} failed", flush=True)
-    return 1 if failed or broken else 0
+    print(f"\n{count.passed} passed, {count.failed} failed", flush=True)
+    return 1 if count.failed or count.broken else 0
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from hub.testing import Studio
 from hub.testing.conversation import CALLER
 from hub.testing.rehearsal import Rehearsal
 
+LARGE = bytes(range(256)) * 20_000
 AT = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters='"\\'), max_size=40)
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=120)
@@ -33,6 +34,7 @@ class Mailbox:
 
     def __init__(self, *replies: Any) -> None:
         self.replies = list(replies)
+        self.sent: list[Outgoing] = []
 
     async def exchange(
         self,
@@ -42,6 +44,9 @@ class Mailbox:
         timeout: float,  # noqa: ASYNC109 - the protocol's
     ) -> Reply:
         """The next answer, or that it was sent."""
+        self.sent.append(outgoing)
+        if outgoing.url.startswith("https://files.example/"):
+            return Reply(200, outgoing.url, {"content-type": "application/pdf"}, LARGE)
         body = self.replies.pop(0) if self.replies else {"id": "18f9", "threadId": "18f9"}
         return Reply(200, outgoing.url, {"content-type": "application/json"}, orjson.dumps(body))
 
@@ -129,6 +134,40 @@ async def test_an_attachment_arrives_byte_for_byte_under_its_name(catalog: Catal
     (part,) = mail(await called(catalog, "create_draft", arguments)).iter_attachments()
     assert part.get_filename() == "Übersicht.bin"
     assert part.get_content() == data
+
+
+@pytest.mark.parametrize(("tool", "path"), [("send_message", "messages/send"), ("create_draft", "drafts")])
+async def test_a_large_mail_is_uploaded_whole_and_stays_in_its_conversation(
+    catalog: Catalog, tool: str, path: str
+) -> None:
+    answered = {
+        "id": "18c1",
+        "threadId": "18c0",
+        "payload": {"headers": [{"name": "From", "value": "ada@example.com"}]},
+    }
+    mailbox = Mailbox(*([answered] if tool == "create_draft" else []))
+    studio = Studio(catalog, mailbox, NoAudit(), FixedClock(AT), CALLER, {}, Rehearsal({}))
+    arguments = {
+        "to": ["ada@example.com"],
+        "subject": "Plan",
+        "body": "x",
+        "attachments": ["https://files.example/p.pdf"],
+    }
+    arguments |= {"reply_to": "18c1"} if tool == "create_draft" else {}
+    recorded = await studio.record(f"gmail_{tool}", arguments, source="https://developers.google.com/workspace/gmail")
+    assert "error" not in recorded
+    sent = mailbox.sent[-1]
+    assert sent.url == f"https://gmail.googleapis.com/upload/gmail/v1/users/me/{path}?uploadType=multipart"
+    assert sent.body is not None
+    read = email.message_from_bytes(
+        b"Content-Type: " + sent.headers["Content-Type"].encode() + b"\r\n\r\n" + sent.body, policy=email.policy.default
+    )
+    assert isinstance(read, EmailMessage)
+    metadata, message = read.iter_parts()
+    thread = {"message": {"threadId": "18c0"}} if tool == "create_draft" else {}
+    assert orjson.loads(metadata.get_content()) == thread
+    (part,) = message.get_content().iter_attachments()
+    assert (part.get_filename(), part.get_content_type(), part.get_content()) == ("p.pdf", "application/pdf", LARGE)
 
 
 @pytest.mark.parametrize(

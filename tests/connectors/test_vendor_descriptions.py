@@ -49,6 +49,23 @@ def test_a_recording_is_valid_by_the_vendors_description(connector: str, path: P
     assert [one for one in problems(connector, load(path)) if excused(connector, one) is None] == []
 
 
+def test_all_that_a_tool_sends_is_held_against_a_description(catalog: Catalog) -> None:
+    assert set(CONNECTORS) == set(DESCRIBED)
+    for name in DESCRIBED:
+        compiled = catalog.connectors[name].compiled
+        assert compiled is not None
+        judged = {load(path).tool for connector, path in RECORDINGS if connector == name}
+        assert set(compiled.tools) - judged == set()
+        answered = [
+            vendor(DESCRIBED[name]).operation(one.request)
+            for connector, path in RECORDINGS
+            if connector == name
+            for one in load(path).recording.exchanges
+            if one.response.status < 300
+        ]
+        assert any(one is not None and one.responses for one in answered), f"no response of {name} is declared"
+
+
 def test_every_exception_is_needed() -> None:
     used = {excused(connector, one) for connector, path in RECORDINGS for one in problems(connector, load(path))}
     assert set(EXCEPTIONS) - used == set()

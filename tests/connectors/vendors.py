@@ -36,6 +36,10 @@ EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("slack", "response: Additional properties are not allowed ('error'"): _SLACK_ANSWERS,
     ("slack", "('response_metadata' was unexpected)"): "https://docs.slack.dev/apis/web-api/pagination",
     ("slack", "response.messages: [] has less"): "https://docs.slack.dev/reference/methods/conversations.history",
+    # Uploads changed after the description was published; files themselves lie at another host.
+    ("slack", "files.getUploadURLExternal"): "https://docs.slack.dev/reference/methods/files.getUploadURLExternal",
+    ("slack", "files.completeUploadExternal"): "https://docs.slack.dev/reference/methods/files.completeUploadExternal",
+    ("slack", "https://files.slack.com/"): "https://docs.slack.dev/messaging/working-with-files",
     ("slack", "response.message: "): "https://docs.slack.dev/reference/methods/chat.update",
 }
 """Connector and words of a problem that is none, and the vendor's page that says so."""

@@ -11,7 +11,10 @@ from typer.testing import CliRunner
 import hub.sdk
 from hub import yaml
 from hub.cli.program import app
+from hub.files import Limits
+from hub.files.given import SMALL
 from hub.gateway import completions, results, threads
+from hub.gateway import files as gateway_files
 from hub.gateway import gateway as calls
 from hub.registry import load as loading
 from hub.registry import units
@@ -20,6 +23,8 @@ from hub.sdk.client import Http
 from hub.sdk.connector import Connector, ToolDraft
 from hub.sdk.context import Context
 from hub.sdk.paging import Style
+from hub.sdk.provider import declaration as provider
+from hub.sdk.provider import steps
 from hub.sdk.request import BodyKind
 from hub.sdk.tool import EFFECTS
 from hub.testing import Recording, check, connectors_at, files_of
@@ -97,6 +102,32 @@ def test_a_table_of_keys_is_that_of_the_declaration(title: str, at: int, model: 
     assert told == keys_of(model)
 
 
+PROVIDER_TABLES: tuple[type[BaseModel], ...] = (
+    provider.ProviderDeclaration, provider.AccountSetting, steps.Who, steps.ProviderRequest, steps.Revoke,
+    provider._Way, steps.Signing, steps.Tenants, provider.PastedMethod, provider.PastedField, provider.GrantMethod,
+    provider.OAuthMethod, provider.DeviceMethod, steps.Authorize, steps.DeviceCall, steps.TokenCall, steps.Expiry,
+    steps.NextCall, provider.Scopes, steps.Refresh, provider.AppCredentials, provider.WrongTurn,
+    provider.McpOAuthMethod, provider.ClientCredentialsMethod, provider.JwtBearerMethod, provider.OperatorMethod,
+)  # fmt: skip
+"""The tables of the section Providers, in order; a class's table has the keys it declares itself."""
+
+
+def test_every_key_of_a_provider_is_told_of() -> None:
+    told = [{row[0].strip("`") for row in table[1:]} for table in tables(PAGE.section("Providers"))]
+    declared = [
+        {
+            one.alias or name
+            for name, one in model.model_fields.items()
+            if name in vars(model).get("__annotations__", {})
+        }
+        for model in PROVIDER_TABLES
+    ]
+    assert told == declared
+    known = {one for one in (*vars(provider).values(), *vars(steps).values()) if isinstance(one, type)}
+    models = {one for one in known if issubclass(one, BaseModel) and one.__module__.startswith("hub.sdk.provider")}
+    assert models - set(PROVIDER_TABLES) == {steps.Strict}
+
+
 def test_no_declaration_is_without_its_table() -> None:
     models = {
         one
@@ -138,9 +169,12 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert told == {
         "one request": f"{defaults.default:g} s, or the tool's `timeout`, at most {upstream.OVERALL:g} s",
         "one call, all its requests and waits": f"{calls.DEADLINE:g} s",
-        "one reply's body": f"{transport.MAX_BODY:,} bytes",
+        "one reply's body": f"{transport.MAX_BODY:,} bytes; one that is a file (`reply: file`, "
+        "`ctx.http.get(..., largest=)`) `files.max_bytes`",
         "a result, text and structured content together": f"{results.CHARACTERS:,} characters",
-        "images, audio and files of one result, in base64": f"{results.BINARY_CHARACTERS:,} characters",
+        "images and audio of one result, in base64": f"{results.BINARY_CHARACTERS:,} characters; each one above "
+        f"{gateway_files.SHOWN_BYTES:,} bytes is kept as a file",
+        "one file": f"`files.max_bytes`, {Limits().file:,} bytes; in the call itself (`data`, a `data:` URL) {SMALL:,}",
         "an app's error message": f"{response.MESSAGE_CHARACTERS} characters",
         "a tool's input schema": f"{schema.INPUT_MAX_BYTES:,} bytes",
         "redirects": f"{redirects.MAX_REDIRECTS}, within the connector's hosts",

@@ -4,6 +4,7 @@ The proxy is small and honest but for its fault; the probe's route stands for th
 it.
 """
 
+import io
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -77,8 +78,13 @@ class Proxy:
         self.fault.forth(request, headers)
         url = self.backend + request.raw_path
         try:
+            sent = await request.read()
             async with self.session.request(
-                request.method, url, headers=headers, data=await request.read(), allow_redirects=False
+                request.method,
+                url,
+                headers=headers,
+                data=io.BytesIO(sent) if len(sent) > 1_000_000 else sent,
+                allow_redirects=False,
             ) as got:
                 kept = _passed_on(got.headers)
                 if got.content_type == "text/event-stream" and self.fault.holds != "streams":

@@ -156,6 +156,18 @@ async def test_a_broken_deployment_is_told_by_the_step_that_fails(deploy: Deploy
     assert words in found[1]
 
 
+async def test_a_proxy_that_takes_no_files_is_warned_of(deploy: Deploy, token: str) -> None:
+    def small(request: web.Request) -> web.Response | None:
+        return html(413, "Request Entity Too Large") if (request.content_length or 0) > 1_000_000 else None
+
+    report = await (await deploy(Fault(instead=small))).examined(token=token)
+    assert report.ok
+    (found,) = [one for one in report.findings if one.status == "warning"]
+    assert found.step == "files"
+    assert "HTTP 413" in found.text
+    assert "client_max_body_size" in found.mend
+
+
 # -- names, ports, certificates ----------------------------------------------------------------------------------
 
 

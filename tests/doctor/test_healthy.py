@@ -24,6 +24,7 @@ async def test_everything_is_ok_before_a_healthy_hub(deploy: Deploy, token: str)
     assert [one.step for one in report.findings] == [
         *("url", "dns", "port", "tls", "endpoint", "challenge", "resource_document", "server_document"),
         *("client_document", "registration", "authorize", "redirect", "refresh", "token", "tools", "stream"),
+        "files",
     ]
 
 

@@ -110,7 +110,20 @@ class Stock:
             "user_id": ada.id,
             "admin_id": root.id,
         }
+        self._files(ada.id)
         self._second_step()
+
+    def _files(self, user_id: str) -> None:
+        """A file that can be read, and one that can be handed in."""
+        parts = self.hub.files
+        kept = self.runner.run(
+            parts.files.keep(user_id, b"planted contents", name="fuzz.txt", mime_type="text/plain", source=None)
+        )
+        coming = parts.files.new_id()
+        links = {"file": parts.links.download(kept), "upload": parts.links.upload(user_id, coming, "")}
+        self.values |= {f"{name}_link": link.partition("?t=")[2] for name, link in links.items()}
+        self.values |= {"file_id": kept.id, "upload_id": coming}
+        self._keep(*(link.partition("?t=")[2] for link in links.values()))
 
     def _session(self, name: str, user: User) -> None:
         secret = self.values.get(f"{name}_session")

@@ -54,6 +54,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "connect": ("1",),
     "iss": ("https://127.0.0.1:9",),
     "error": ("access_denied",),
+    "t": ("{file_link}", "{upload_link}", "{upload_link}x"),
 }
 NATURAL: Mapping[str, str] = {
     "/authorize": "client_id redirect_uri response_type code_challenge code_challenge_method state resource prompt",
@@ -65,6 +66,7 @@ NATURAL: Mapping[str, str] = {
     "/account/password": "csrf old password repeated",
     "/account/tokens": "csrf name effects days",
     "/setup/{secret}": "csrf name password repeated lost",
+    "/files/{file}": "t",
 }
 """The fields that belong to a route; elsewhere any field may come, mostly with a token of the form."""
 
@@ -73,6 +75,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     "secret": ("{link}", "{invitation}"),
     "name": ("company",),
     "profile": ("looking",),
+    "file": ("{file_id}", "{upload_id}", "{upload_id}"),
 }
 METADATA: Mapping[str, Any] = {
     "redirect_uris": st.lists(st.sampled_from((APP_CALLBACK, "http://127.0.0.1/cb", "javascript:x")), max_size=3),
@@ -81,7 +84,7 @@ METADATA: Mapping[str, Any] = {
     "grant_types": st.just(["authorization_code"]),
     "response_types": st.just(["code"]),
 }
-KINDS = (b"application/x-www-form-urlencoded", b"application/json")
+KINDS = (b"application/x-www-form-urlencoded", b"application/json", b"multipart/form-data; boundary=x")
 MANGLED = ("&x=%ff", "&name=%ed%a0%80", "&state=%00", "&%zz=%", "&&==;", "&a=1" * 70)
 """What no browser writes into a query or a form."""
 
@@ -150,21 +153,30 @@ def requests(draw: st.DrawFn, method: str, canonical: str) -> Asked:
     if given and draw(st.integers(0, 19)) == 1:
         given.append(given[0])
     posts = method not in ("GET", "HEAD")
+    files = canonical.startswith("/files/")
     odd = draw(st.integers(0, 14))
-    body = draw(_bodies) if posts and (odd == 1 or "passkey" in canonical or canonical == "/register") else None
-    kind = KINDS[0] if body is None else KINDS[1]
+    body = (
+        draw(_files)
+        if posts and files
+        else draw(_bodies)
+        if posts and (odd == 1 or "passkey" in canonical or canonical == "/register")
+        else None
+    )
+    kind = KINDS[0] if body is None else KINDS[2] if files else KINDS[1]
     headers = [(b"X-Forwarded-For", b"10.%d.%d.%d" % tuple(draw(st.integers(0, 255)) for _ in range(3)))]
     if posts:
         headers.append((b"Content-Type", draw(mostly(st.just(kind), field_bytes)) if odd > 7 else kind))
     if draw(st.integers(0, 9)) == 1:
         origin = (b"http://localhost:8080", b"https://evil.example", b"null")
         headers.append((b"Origin", draw(mostly(st.sampled_from(origin), field_bytes))))
+    if files and draw(st.integers(0, 2)) == 1:
+        headers.append((b"Range", draw(mostly(st.sampled_from((b"bytes=0-3", b"bytes=-2", b"bytes=9-")), field_bytes))))
     if draw(st.integers(0, 9)) == 1:
         headers.append((b"Authorization", draw(field_bytes)))
     return Asked(
         method,
         path,
-        () if posts and draw(st.integers(0, 9)) != 1 else tuple(given),
+        () if posts and not files and draw(st.integers(0, 9)) != 1 else tuple(given),
         tuple(given) if posts else (),
         body,
         tuple(headers),
@@ -193,6 +205,14 @@ def _value(name: str) -> st.SearchStrategy[str]:
     return st.integers(0, 15).flatmap(lambda number: text if number == 1 else right)
 
 
+_part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="%b"\r\nContent-Type: %b\r\n\r\n%b\r\n--x--\r\n'
+_files = st.one_of(
+    st.tuples(st.sampled_from((b"a.txt", b"../a", b"")), st.sampled_from((b"text/plain", b"x")), st.binary()).map(
+        lambda held: _part % held
+    ),
+    st.binary(),
+    st.sampled_from((b"--x--\r\n", b"--x\r\n", b"--x\r\nContent-Disposition: form-data\r\n\r\n\r\n--x--\r\n")),
+)
 _right = st.just([APP_CALLBACK])
 _others = {name: one for name, one in METADATA.items() if name != "redirect_uris"}
 _bodies = st.one_of(

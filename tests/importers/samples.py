@@ -1,4 +1,7 @@
-"""Arguments made from a tool's schema, deterministically, each of its arguments present. Not a test."""
+"""Arguments made from a tool's schema, deterministically, each of its arguments sent at least once. Not a test.
+
+Only the schema is looked at, as a model sees it. Where it has alternatives, there is a set of arguments for each.
+"""
 
 import re
 import re._parser as _parser  # type: ignore[import-not-found]
@@ -22,27 +25,65 @@ _FORMATS = {
 }  # fmt: skip
 
 
-def sample(schema: Mapping[str, Any], depth: int = 0) -> Any:
-    """A value that fits ``schema``; below three levels only what it requires."""
+MOST = 8
+"""Sets of arguments for one tool, at most."""
+
+
+def samples(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Sets of arguments that fit a tool's input: all arguments, and of a whole body all fields; further sets where
+    its alternatives have fields that none sent so far has."""
+    wide = [len(_branches(one)) for one in (schema.get("properties") or {}).values()]
+    fits = jsonschema_rs.validator_for(dict(schema), pattern_options=jsonschema_rs.RegexOptions())
+    sets: list[dict[str, Any]] = []
+    told: set[str] = set()
+    for turn in range(min(MOST, max([1, *wide]))):
+        one = dict(sample(schema, 0, turn))
+        names = _names(one)
+        if not sets or (names - told and fits.is_valid(one)):
+            sets, told = [*sets, one], told | names
+    return sets
+
+
+def _names(arguments: Mapping[str, Any]) -> set[str]:
+    body = arguments.get("body")
+    return {*arguments, *(f"body.{name}" for name in (body if isinstance(body, Mapping) else ()))}
+
+
+def _branches(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    held = schema.get("anyOf")
+    return [one for one in held if one.get("type") != "null"] if isinstance(held, list) else []
+
+
+def sample(schema: Mapping[str, Any], depth: int = 0, turn: int = 0, *, whole: bool = False) -> Any:
+    """A value that fits ``schema``; nested objects have only what they require, or all where it is the ``whole`` body.
+    ``turn`` says which of its alternatives is meant."""
+    if "x-file" in schema:
+        # What it holds is base64 itself, for descriptions that call any bytes ``format: byte``.
+        return {"name": "a.txt", "mime_type": "text/plain", "data": "YWJjZA=="}
     if "const" in schema:
         return schema["const"]
     if schema.get("enum"):
         return next((one for one in schema["enum"] if one is not None), None)
-    if isinstance(schema.get("anyOf"), list) and "properties" not in schema:
-        return sample({**{key: one for key, one in schema.items() if key != "anyOf"}, **schema["anyOf"][0]}, depth)
+    if schema.get("examples"):
+        return schema["examples"][0]
+    branches = _branches(schema)
+    if branches and "properties" not in schema:
+        chosen = {key: one for key, one in schema.items() if key != "anyOf"} | dict(branches[turn % len(branches)])
+        return sample(chosen, depth, turn, whole=whole)
     if "default" in schema and schema["default"] is not None and depth:
         return schema["default"]
     kind = schema.get("type")
     kind = kind[0] if isinstance(kind, list) else kind
     match kind:
         case "object":
-            return _object(schema, depth)
+            return _object(schema, depth, turn, whole=whole)
         case "array":
             count = max(1, int(schema.get("minItems", 1)))
             items = schema.get("items") or {"type": "string"}
             one = sample(items, depth + 1)
-            if schema.get("uniqueItems") and count > 1 and isinstance(items.get("enum"), list):
-                return items["enum"][:count]
+            if schema.get("uniqueItems") and count > 1:
+                known = items["enum"] if isinstance(items.get("enum"), list) else []
+                return known[:count] if len(known) >= count else [_other(one, number) for number in range(count)]
             return [one] * count
         case "integer" | "number":
             return _number(schema, kind)
@@ -53,16 +94,31 @@ def sample(schema: Mapping[str, Any], depth: int = 0) -> Any:
     return "abc"
 
 
-def _object(schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
+def _other(value: Any, number: int) -> Any:
+    """Something as ``value``, but not the same for another number."""
+    if isinstance(value, str) and number:
+        last = value[-1:] if value[-1:].isalnum() else ""
+        return value.removesuffix(last) + (str((int(last) + number) % 10) if last.isdigit() else chr(98 + number))
+    return value + number if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _object(schema: Mapping[str, Any], depth: int, turn: int, *, whole: bool) -> dict[str, Any]:
     properties = schema.get("properties") or {}
     required = schema.get("required") or []
-    if properties.keys() == {"name", "mime_type", "data", "text"}:
-        return {"name": "a.txt", "mime_type": "text/plain", "data": "YWJj"}
-    named = {name: one for name, one in properties.items() if depth < 1 or name in required}
-    out = {name: sample(one, depth + 1) for name, one in named.items()}
-    branches = schema.get("anyOf")
-    if branches and isinstance(branches[0].get("properties"), Mapping):
-        out |= sample({"type": "object", **branches[0]}, depth + 1)
+    branches = _branches(schema)
+    branch = branches[turn % len(branches)] if branches else {}
+    # What only another alternative asks for is left out of this one.
+    others = {name for one in branches for name in one.get("required", ()) if "properties" not in one}
+    others -= {*branch.get("required", ()), *required}
+    required = [*required, *branch.get("required", ())]
+    full = depth < 1 or whole
+    named = {name: one for name, one in properties.items() if (full or name in required) and name not in others}
+    out = {
+        name: sample(one, depth + 1, turn if depth < 1 else 0, whole=depth < 1 and name == "body")
+        for name, one in named.items()
+    }
+    if isinstance(branch.get("properties"), Mapping) or "anyOf" in branch:
+        out |= sample({"type": "object", **branch}, depth + 1, turn, whole=whole)
     more = schema.get("additionalProperties")
     if not out and isinstance(more, Mapping) and depth < 4:
         out["key"] = sample(more, depth + 1)
@@ -72,9 +128,11 @@ def _object(schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
 def _number(schema: Mapping[str, Any], kind: str) -> Any:
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
-    value = 1 if low is None else low + (1 if "exclusiveMinimum" in schema else 0)
-    if low is None and high is not None and value > high:
-        value = high
+    value: Any = 1
+    if low is not None and value < low + ("exclusiveMinimum" in schema):
+        value = low + ("exclusiveMinimum" in schema)
+    if high is not None and value > high - ("exclusiveMaximum" in schema):
+        value = high - ("exclusiveMaximum" in schema) if low is None else (low + high) / 2
     step = schema.get("multipleOf")
     if step:
         value = -(-value // step) * step

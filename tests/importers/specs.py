@@ -32,7 +32,8 @@ def kind_of(file: Path) -> str:
 
 def data_of(file: Path) -> bytes:
     """A description as it was published."""
-    return gzip.decompress(file.read_bytes())
+    data = file.read_bytes()
+    return gzip.decompress(data) if file.suffix == ".gz" else data
 
 
 def declaration_of(data: bytes, kind: str, **more: Any) -> dict[str, Any]:

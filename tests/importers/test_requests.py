@@ -200,6 +200,32 @@ def test_a_raw_body_is_a_file_and_a_text_body_a_text() -> None:
     assert sent(text, body="<a/>").headers["Content-Type"] == "application/xml; charset=utf-8"
 
 
+@pytest.mark.parametrize(
+    ("medias", "own", "sent_as"),
+    [
+        (["application/octet-stream"], "text/csv", "application/octet-stream"),
+        (["video/mp4"], None, "video/mp4"),
+        (["image/png", "image/jpeg"], "image/jpeg", "image/jpeg"),
+        (["image/*"], "image/webp", "image/webp"),
+        (["image/*"], "text/csv", "application/octet-stream"),
+        (["application/octet-stream", "application/pdf"], "application/pdf", "application/pdf"),
+    ],
+)
+def test_a_file_is_sent_as_what_it_is_where_the_operation_takes_that(
+    medias: list[str], own: str | None, sent_as: str
+) -> None:
+    file = {"schema": {"type": "string", "format": "binary"}}
+    tool = tool_of("/a", "put", requestBody={"content": dict.fromkeys(medias, file)})
+    request = sent(tool, body={"data": "AAE=", **({"mime_type": own} if own else {})})
+    assert request.headers["Content-Type"] == sent_as
+
+
+def test_a_body_of_null_is_none() -> None:
+    tool = tool_of("/a", "delete", requestBody={"content": {"application/json": {"schema": {"type": "null"}}}})
+    assert tool.input["properties"] == {}
+    assert sent(tool).body is None
+
+
 def test_a_get_with_a_body_sends_it_when_there_is_something_in_it() -> None:
     body = {
         "content": {"application/json": {"schema": {"type": "object", "properties": {"query": {"type": "object"}}}}}
@@ -214,6 +240,16 @@ def test_credentials_and_ignored_headers_are_not_asked_of_the_model() -> None:
     parameters = [{"name": name, "in": "header", "schema": {"type": "string"}} for name in headers]
     tool = tool_of("/a", parameters=[*parameters, {"name": "api_key", "in": "query", "schema": {"type": "string"}}])
     assert list(tool.input["properties"]) == ["If-Match"]
+
+
+def test_a_token_that_an_operation_is_about_is_asked_for_and_one_it_is_called_with_is_not() -> None:
+    fields = {"token": {"type": "string", "description": "The access token."}, "a": {"type": "string"}}
+    schema = {"type": "object", "properties": fields, "required": ["token"]}
+    body = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
+    assert "token" in tool_of("/oauth2/introspect", "post", requestBody=body).input["properties"]
+    called = tool_of("/chat.post", "post", requestBody=body)
+    assert "token" not in called.input["properties"]
+    assert sent(called).body == b"", "the account's credential has a form to go into"
 
 
 def test_a_header_with_one_value_is_pinned_and_sent_every_time() -> None:

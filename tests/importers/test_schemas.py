@@ -91,6 +91,69 @@ def test_a_union_of_bare_types_is_a_list_of_types_and_one_of_enumerations_one_en
     }
 
 
+def test_which_properties_go_together_is_told_where_all_of_them_can_be_given() -> None:
+    fields = {"email": {"type": "string"}, "phone": {"type": "string"}}
+    needs = [{"required": ["email"]}, {"type": "object", "required": ["phone"]}]
+    shown = argument({"type": "object", "properties": fields, "oneOf": needs})
+    assert shown["anyOf"] == [{"required": ["email"]}, {"required": ["phone"]}]
+    fields["email"]["readOnly"] = True  # type: ignore[assignment]
+    assert "anyOf" not in argument({"type": "object", "properties": fields, "oneOf": needs})
+
+
+def test_enumerations_beside_each_other_leave_what_both_hold() -> None:
+    kinds = {"Kinds": {"type": "string", "oneOf": [{"const": one} for one in ("a", "b", "c")]}}
+    reference = {"$ref": "#/components/schemas/Kinds"}
+    shown = argument({"type": "string", "enum": ["c", "a"], "allOf": [reference]}, components={"schemas": kinds})
+    assert shown["enum"] == ["c", "a"]
+    shown = argument({"allOf": [{"type": "string", "enum": ["c", "b"]}, {"enum": ["a", "b"]}]})
+    assert shown["enum"] == ["b"]
+
+
+def test_a_list_whose_items_must_differ_says_so() -> None:
+    shown = argument({"type": "array", "items": {"type": "string"}, "uniqueItems": True})
+    assert shown["uniqueItems"] is True
+
+
+def test_what_an_object_requires_is_kept_where_the_rest_of_it_found_no_room() -> None:
+    amount = {
+        "type": "object",
+        "required": ["value"],
+        "properties": {"value": {"type": "integer"}, **{f"more_{number}": {"type": "string"} for number in range(9)}},
+    }
+    fields = {f"field_{number}": amount for number in range(90)}
+    deep = {"type": "object", "properties": {"inner": {"type": "object", "properties": fields}}}
+    shown = argument(deep)["properties"]["inner"]["properties"]["field_7"]
+    assert shown == {"type": "object", "properties": {"value": {"type": "integer"}}, "required": ["value"]}
+
+
+def test_of_a_union_too_wide_to_be_shown_what_every_branch_requires_is_kept() -> None:
+    branches = [
+        {
+            "type": "object",
+            "required": ["type", "name", f"own_{number}"],
+            "properties": {
+                "type": {"type": "integer", "enum": [number]},
+                "name": {"type": "string"},
+                f"own_{number}": {"type": "string", "description": "words " * 90},
+            },
+        }
+        for number in range(100)
+    ]
+    shown = argument({"type": "array", "items": {"oneOf": branches}})["items"]
+    assert shown["required"] == ["type", "name"]
+    assert shown["properties"] == {"type": {"type": "integer", "enum": [*range(100)]}, "name": {"type": "string"}}
+
+
+def test_a_list_that_is_also_called_an_object_without_properties_is_a_list() -> None:
+    shown = argument({"type": "object", "properties": {}, "allOf": [{"type": "array", "items": {"type": "string"}}]})
+    assert shown == {"type": "array", "items": {"type": "string"}}
+
+
+def test_an_enumeration_that_a_list_has_is_that_of_its_items() -> None:
+    shown = argument({"type": "array", "items": {"type": "string"}, "enum": ["a", "b"]})
+    assert shown == {"type": "array", "items": {"type": "string", "enum": ["a", "b"]}}
+
+
 def test_an_enumeration_of_strings_with_other_members_lists_them_as_strings() -> None:
     assert argument({"type": "string", "enum": ["on", True, 1, "on"]})["enum"] == ["on", "true", "1"]
 
@@ -144,6 +207,7 @@ def test_a_wide_enumeration_is_told_in_words_where_it_finds_no_room() -> None:
     shown = argument({"type": "string", "enum": values})
     assert "enum" not in shown
     assert "One of 2936 values" in shown["description"]
+    assert shown["examples"] == ["value_number_0"]
 
 
 def test_types_that_refer_to_each_other_without_end_are_cut_in_time_and_size() -> None:

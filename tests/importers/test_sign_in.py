@@ -111,6 +111,25 @@ def test_an_api_that_asks_for_nothing_gets_no_provider() -> None:
     assert proposed(description({}, [], {"url": SERVER})) is None
 
 
+def test_credentials_declared_as_plain_parameters_are_what_a_person_pastes() -> None:
+    parameters = [
+        {"name": "X-Auth-Token", "in": "header", "schema": {"type": "string"}, "required": True},
+        {"name": "X-User-Id", "in": "header", "schema": {"type": "string"}, "description": "The auth user's id."},
+    ]
+    fields = {"api_key": {"type": "string", "description": "Your API key."}, "text": {"type": "string"}}
+    form = {"application/x-www-form-urlencoded": {"schema": {"type": "object", "properties": fields}}}
+    document = orjson.loads(description({}, [], {"url": SERVER}))
+    (operation,) = (item["get"] for item in document["paths"].values())
+    operation["parameters"] = parameters
+    document["paths"]["/send"] = {"post": {**operation, "operationId": "send", "requestBody": {"content": form}}}
+    found = proposed(orjson.dumps(document))
+    assert found is not None
+    method = found.methods["key"].model_dump()
+    assert method["sign"]["headers"] == {"X-Auth-Token": "{key}", "X-User-Id": "{key_1}"}
+    assert method["sign"]["body"] == {"api_key": "{key_2}"}
+    assert [one["title"] for one in method["fields"].values()] == ["X-Auth-Token", "X-User-Id", "api_key"]
+
+
 @pytest.mark.skipif(not FILES, reason=MISSING)
 def test_every_real_description_of_modest_size_gets_a_provider_the_hub_takes() -> None:
     modest = [file for file in FILES if file.stat().st_size < 60_000]

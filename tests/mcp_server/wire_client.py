@@ -11,6 +11,8 @@ from typing import Any
 import aiohttp
 import orjson
 
+from tests import plants
+
 MODERN = "2026-07-28"
 WORDS = {"ada": "ada-token", "bob": "bob-token"}
 
@@ -150,6 +152,7 @@ def request(method: str, params: Mapping[str, Any] | None = None, known: Any = 1
 async def told(response: aiohttp.ClientResponse) -> Told:
     """Read an answer to its end."""
     raw = await response.read()
+    plants.answered(raw)
     kind = response.headers.get("Content-Type", "")
     messages: list[Any] = []
     if kind == "text/event-stream":

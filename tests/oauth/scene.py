@@ -26,6 +26,7 @@ from hub.sdk.http import Outgoing, Reply
 from hub.store import Role, User
 from hub.upstream.errors import NotSent
 from hub.web.people.cookies import Cookies, csrf_of
+from tests import plants
 
 ISSUER = "https://hub.example"
 RESOURCE = f"{ISSUER}/mcp"
@@ -317,7 +318,9 @@ def fields(page: str) -> dict[str, str]:
 
 
 async def _answer(reply: ClientResponse) -> Answer:
-    return Answer(reply.status, reply.headers.copy(), await reply.text())
+    text = await reply.text()
+    plants.answered(text)
+    return Answer(reply.status, reply.headers.copy(), text)
 
 
 def params_of(location: str) -> list[tuple[str, str]]:
@@ -342,5 +345,6 @@ async def opened(
         async with ClientSession() as client:
             yield Scene(hub, client, str(server.make_url("")).rstrip("/"), papers, clock)
     finally:
+        plants.note("/metrics", hub.metrics.exposition())
         await server.close()
         await hub.close()

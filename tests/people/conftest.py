@@ -17,6 +17,7 @@ from hub import config
 from hub.app import Hub, application
 from hub.clock import SystemClock
 from hub.store import Role, User
+from tests import plants
 
 PASSWORD = "nine violet umbrellas"
 PROXY = {"X-Forwarded-For": "198.51.100.7"}
@@ -127,6 +128,7 @@ class Browser:
         url = self.base + path
         async with self.client.request(method, url, data=fields, headers=self.headers, allow_redirects=follow) as reply:
             text = await reply.text()
+            plants.answered(text)
             answer = Answer(reply.status, reply.url.path_qs, text, dict(reply.headers))
         if 'name="csrf"' in text:
             self.last = answer

@@ -4,10 +4,11 @@ import asyncio
 import json
 import secrets
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -65,9 +66,21 @@ def database(request: pytest.FixtureRequest) -> Callable[[Path], str]:
     return made
 
 
+def hub_program(config: Path, port: int = 0) -> Program:
+    """``hub serve``, begun."""
+    serve: list[str | Path] = [sys.executable, "-m", "hub", "serve", "--config", config, "--port", str(port)]
+    return Program(serve, cwd=ROOT, environment=environment(config.parent))
+
+
+def address_of(program: Program) -> str:
+    """Where it listens, once it does."""
+    return str(json.loads(program.wait_for("the hub is ready").string)["listening"][0])
+
+
 @contextmanager
-def two_hubs(folder: Path, url: str) -> Iterator[Hubs]:
-    """Two processes that share the database, the keys and the connectors, until the block ends."""
+def two_hubs(folder: Path, url: str, settings: Mapping[str, Any] | None = None, port: int = 0) -> Iterator[Hubs]:
+    """Two processes that share the database, the keys and the connectors, until the block ends. ``settings`` are added
+    to their configuration; ``port`` is the first one's, where it has to be a certain one."""
     dropped = folder / "dropped"
     dropped.mkdir()
     config = folder / "config.yaml"
@@ -76,15 +89,15 @@ def two_hubs(folder: Path, url: str) -> Iterator[Hubs]:
         "data_dir": str(folder / "data"),
         "database_url": url,
         "connectors": {"shipped": False, "paths": [str(LAB), str(dropped)]},
+        **(settings or {}),
     }
     config.write_text(yaml.safe_dump(held), "utf-8")
     with ExitStack() as stack:
         programs = []
-        for _ in "ab":
-            serve: list[str | Path] = [sys.executable, "-m", "hub", "serve", "--config", config]
-            programs.append(Program(serve, cwd=ROOT, environment=environment(folder)))
+        for number in (port, 0):
+            programs.append(hub_program(config, number))
             stack.callback(programs[-1].stop)
-        listening = [json.loads(one.wait_for("the hub is ready").string)["listening"][0] for one in programs]
+        listening = [address_of(one) for one in programs]
         command(config, "user", "add", "ada")
         token = command(config, "token", "create", "--user", "ada").strip()
         urls = (f"http://{listening[0]}/mcp", f"http://{listening[1]}/mcp")

@@ -1,6 +1,7 @@
-"""Real programs for the tests: the hub, Jupyter Server and Prometheus, each as a process of its own on loopback.
+"""Real programs for the tests: the hub and third parties' servers, each as a process of its own on loopback.
 
-Each listens on a port the system picks and tells it in a line of its output; that line is waited for, never a time.
+Each listens on a port the system picks (PowerDNS, which does not tell its own, on a free one) and tells that it does
+in a line of its output; that line is waited for, never a time.
 Not a mock of anything, and no test.
 """
 
@@ -8,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +21,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from tests import plants
 
 ROOT = Path(__file__).resolve().parents[2]
 CONNECTORS = Path(__file__).resolve().parent / "connectors"
@@ -77,6 +81,13 @@ class Program:
             pytest.fail(f"{self._name} wrote no line with {pattern!r}; it wrote:\n{self.output[-4000:]}")
         return found[0]
 
+    def kill(self) -> None:
+        """End it as a crash would: nothing of it runs any more."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join(STOP_SECONDS)
+        plants.note(f"the output of {self._name}", self.output)
+
     def stop(self) -> int:
         """End it as an operator would, by force where it does not follow; its exit code."""
         self._process.terminate()
@@ -86,6 +97,7 @@ class Program:
             self._process.kill()
             code = self._process.wait()
         self._reader.join(STOP_SECONDS)
+        plants.note(f"the output of {self._name}", self.output)
         return code
 
     def _read(self) -> None:
@@ -138,6 +150,7 @@ def command(config: Path, *arguments: str) -> str:
         timeout=START_SECONDS,
         check=False,
     )
+    plants.answered(done.stdout + done.stderr)
     if done.returncode:
         pytest.fail(f"hub {' '.join(arguments)} ended with {done.returncode}: {done.stderr[-2000:]}")
     return done.stdout
@@ -230,5 +243,99 @@ def running_prometheus(folder: Path) -> Iterator[RunningProgram]:
         replaced.write_text(json.dumps([{"targets": [address]}]), "utf-8")
         replaced.replace(targets)
         yield RunningProgram(program, address, folder)
+    finally:
+        program.stop()
+
+
+@contextmanager
+def running_pygeoapi(folder: Path) -> Iterator[RunningProgram]:
+    """A pygeoapi with one collection that can be changed, ``places``; skips where ``make programs`` was not run."""
+    tools = ROOT / ".cache" / "pygeoapi" / "bin"
+    if not (tools / "flask").exists():
+        pytest.skip("pygeoapi is not installed: make programs")
+    folder.mkdir(parents=True)
+    place = {"type": "Feature", "id": "rome", "geometry": {"type": "Point", "coordinates": [12.5, 41.9]}}
+    rome = {**place, "properties": {"id": "rome", "name": "Rome"}}
+    (folder / "places.json").write_text(json.dumps({"_default": {"1": rome}}), "utf-8")
+    example = "https://example.org"
+    unknown = dict.fromkeys(
+        ("position", "address", "city", "stateorprovince", "postalcode", "country", "phone", "fax", "hours"), "-"
+    )
+    contact = {
+        "name": "Tests",
+        "email": "a@example.org",
+        "url": example,
+        "instructions": "-",
+        "role": "owner",
+        **unknown,
+    }
+    provider = {"type": "feature", "name": "TinyDB", "data": str(folder / "places.json"), "id_field": "id"}
+    extent = {"bbox": [-180, -90, 180, 90], "crs": "http://www.opengis.net/def/crs/OGC/1.3/CRS84"}
+    config = {
+        "server": {
+            "bind": {"host": "127.0.0.1", "port": 5000},
+            "url": "http://127.0.0.1:5000",
+            "mimetype": "application/json; charset=UTF-8",
+            "encoding": "utf-8",
+            "languages": ["en-US"],
+            "limits": {"default_items": 20, "max_items": 50},
+            "map": {"url": f"{example}/{{z}}/{{x}}/{{y}}.png", "attribution": "-"},
+        },
+        "logging": {"level": "ERROR"},
+        "metadata": {
+            "identification": {
+                "title": "Places", "description": "Places", "keywords": ["places"], "keywords_type": "theme",
+                "terms_of_service": "-", "url": example,
+            },
+            "license": {"name": "-", "url": example},
+            "provider": {"name": "Tests", "url": example},
+            "contact": contact,
+        },
+        "resources": {
+            "places": {
+                "type": "collection", "title": "Places", "description": "Places", "keywords": ["places"], "links": [],
+                "extents": {"spatial": extent}, "providers": [{**provider, "editable": True, "title_field": "name"}],
+            }
+        },
+    }  # fmt: skip
+    (folder / "config.yml").write_text(yaml.safe_dump(config), "utf-8")
+    paths = {"PYGEOAPI_CONFIG": str(folder / "config.yml"), "PYGEOAPI_OPENAPI": str(folder / "openapi.json")}
+    own = environment(folder) | paths
+    describe: list[str | Path] = [tools / "pygeoapi", "openapi", "generate", "config.yml", "--format", "json"]
+    subprocess.run(
+        [*describe, "--output-file", "openapi.json"],
+        cwd=folder, env=own, check=True, capture_output=True, timeout=START_SECONDS,
+    )  # fmt: skip
+    program = Program(
+        [tools / "flask", "--app", "pygeoapi.flask_app", "run", "--port", "0"], cwd=folder, environment=own
+    )
+    try:
+        address = program.wait_for(r"Running on http://(127\.0\.0\.1:[1-9][0-9]*)").group(1)
+        yield RunningProgram(program, address, folder)
+    finally:
+        program.stop()
+
+
+@contextmanager
+def running_powerdns(folder: Path, key: str) -> Iterator[RunningProgram]:
+    """A PowerDNS server without zones, whose API wants ``key``; skips where it is not installed."""
+    server = shutil.which("pdns_server", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if server is None:
+        pytest.skip("pdns_server is not on PATH: install the system's packages pdns-server and pdns-backend-lmdb")
+    (folder / "data").mkdir(parents=True)
+    with socket.socket() as api, socket.socket() as dns:
+        api.bind(("127.0.0.1", 0))
+        dns.bind(("127.0.0.1", 0))
+        port, other = api.getsockname()[1], dns.getsockname()[1]
+    options = {
+        "config-dir": folder, "launch": "lmdb", "lmdb-filename": folder / "data" / "zones", "socket-dir": folder,
+        "local-address": "127.0.0.1", "local-port": other, "daemon": "no", "guardian": "no", "security-poll-suffix": "",
+        "webserver": "yes", "webserver-address": "127.0.0.1", "webserver-port": port, "api": "yes", "api-key": key,
+    }  # fmt: skip
+    words = [f"--{name}={value}" for name, value in options.items()]
+    program = Program([server, *words], cwd=folder, environment=environment(folder))
+    try:
+        program.wait_for(r"Done launching threads")
+        yield RunningProgram(program, f"127.0.0.1:{port}", folder)
     finally:
         program.stop()

@@ -1,9 +1,11 @@
 """Real applications as connectors of their own descriptions: imported, then used to create, read, change and delete.
 
-Jupyter Server's description comes with its package, Kinto serves its own.
+Jupyter Server's description comes with its package; Kinto, pygeoapi and PowerDNS serve their own, and PowerDNS wants
+an account's key.
 """
 
 import asyncio
+import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,11 +16,20 @@ import pytest
 from typer.testing import CliRunner
 
 from hub.app import Hub
+from hub.broker.connecting import Wanted
 from hub.cli.program import app
 from hub.config import load
-from hub.identity import local_caller
+from hub.identity import Caller
+from hub.sdk.effect import EFFECTS
 from hub.sdk.talk import Silence
-from tests.programs.processes import ROOT, Program, RunningProgram, environment
+from tests.programs.processes import (
+    ROOT,
+    Program,
+    RunningProgram,
+    environment,
+    running_powerdns,
+    running_pygeoapi,
+)
 
 INI = """
 [app:main]
@@ -66,20 +77,30 @@ def kinto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProgram]:
 
 
 class Described:
-    """A hub with one imported connector, ``app``."""
+    """A hub with one imported connector, ``app``, called as ``caller``."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, caller: Caller) -> None:
         self.hub = hub
+        self.caller = caller
+
+    async def connect(self, **given: str) -> None:
+        """Give an account of the app what a person pastes on its page."""
+        loaded = self.hub.registry.catalog.connectors["app"]
+        provider = loaded.provider
+        assert provider is not None
+        (method,) = provider.methods
+        wanted = Wanted(self.caller.user_id, "app", provider, method, {}, (), "tests", code=loaded.code)
+        await self.hub.brokerage.connecting.paste(wanted, given)
 
     async def call(self, tool: str, **arguments: Any) -> Any:
         """What the tool answered; fails the test where it failed."""
-        result = await self.hub.gateway.call_tool(local_caller(), f"app_{tool}", arguments, Silence())
+        result = await self.hub.gateway.call_tool(self.caller, f"app_{tool}", arguments, Silence())
         assert not result.get("isError"), result["content"]
         return result.get("structuredContent")
 
     async def refused(self, tool: str, **arguments: Any) -> str:
         """What a tool said that failed."""
-        result = await self.hub.gateway.call_tool(local_caller(), f"app_{tool}", arguments, Silence())
+        result = await self.hub.gateway.call_tool(self.caller, f"app_{tool}", arguments, Silence())
         assert result.get("isError")
         return str(result["content"][0]["text"])
 
@@ -97,7 +118,8 @@ async def imported(folder: Path, place: str, address: str, *words: str) -> Async
     assert done.exit_code == 0, done.output
     hub = await Hub.start(load(config, {}))
     try:
-        yield Described(hub)
+        ada = await hub.store.users.add("ada", "member")
+        yield Described(hub, Caller(ada.id, "ada", None, frozenset(EFFECTS), admin=False))
     finally:
         await hub.close()
 
@@ -139,3 +161,48 @@ async def test_a_file_is_made_read_renamed_and_deleted_at_jupyter_by_the_descrip
         await call("delete_contents", path="c.txt")
         assert not (jupyter.folder / "c.txt").exists()
         assert "404" in await described.refused("get_contents_by_path", path="c.txt")
+
+
+async def test_a_place_is_made_read_changed_and_deleted_at_pygeoapi_by_the_description_it_serves(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with running_pygeoapi(tmp_path_factory.mktemp("geo") / "server") as program:
+        at = program.address
+        async with imported(
+            tmp_path, f"http://{at}/openapi?f=json", at, "--no-auth", "--base-url", f"http://{at}"
+        ) as app:
+            point = {"type": "Point", "coordinates": [10.7, 59.9]}
+            place = {"type": "Feature", "id": "oslo", "geometry": point, "properties": {"id": "oslo", "name": "Oslo"}}
+            await app.call("add_places_features", body=place)
+            assert (await app.call("get_places_feature", featureId="oslo"))["properties"]["name"] == "Oslo"
+            changed = {**place, "properties": {"id": "oslo", "name": "Christiania"}}
+            await app.call("update_places_features", featureId="oslo", body=changed)
+            found = await app.call("get_places_features", api_limit=5)
+            assert sorted(one["properties"]["name"] for one in found["features"]) == ["Christiania", "Rome"]
+            await app.call("delete_places_features", featureId="oslo")
+            assert "404" in await app.refused("get_places_feature", featureId="oslo")
+
+
+async def test_a_zone_is_made_read_changed_and_deleted_at_powerdns_with_the_key_its_description_asks_for(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    key = "planted-key-0123456789"
+    with running_powerdns(tmp_path_factory.mktemp("dns") / "server", key) as program:
+        at = f"http://{program.address}/api"
+        asked = urllib.request.Request(f"{at}/docs", headers={"X-API-Key": key})
+        description = tmp_path / "powerdns.yaml"
+        description.write_bytes(await asyncio.to_thread(lambda: urllib.request.urlopen(asked).read()))
+        async with imported(tmp_path, str(description), program.address, "--base-url", f"{at}/v1") as app:
+            where = {"server_id": "localhost", "zone_id": "example.org."}
+            assert "not connected" in await app.refused("list_zones", server_id="localhost")
+            await app.connect(key=key)
+            zone = {"name": "example.org.", "kind": "Native", "nameservers": ["ns.example.org."]}
+            made = await app.call("create_zone", server_id="localhost", body=zone)
+            assert made["id"] == "example.org."
+            records = [{"content": "192.0.2.7", "disabled": False}]
+            a = {"name": "www.example.org.", "type": "A", "ttl": 60, "changetype": "REPLACE", "records": records}
+            await app.call("update_zone", **where, rrsets=[a])
+            read = await app.call("list_zone", **where)
+            assert {"www.example.org.": "A"}.items() <= {one["name"]: one["type"] for one in read["rrsets"]}.items()
+            await app.call("delete_zone", **where)
+            assert await app.call("list_zones", server_id="localhost") == {"items": []}

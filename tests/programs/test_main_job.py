@@ -1,6 +1,7 @@
 """The main job: a real hub, real programs behind it, and the official clients in front, in each era they speak."""
 
 import asyncio
+import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -179,13 +180,15 @@ async def test_an_error_is_one_for_each_client(connect: Connect) -> None:
         assert not (await peer.call("prometheus_get_build_info")).failed
 
 
-async def test_a_file_too_large_to_pass_on_is_told_as_such(hub: RunningHub, token: str, place: Path) -> None:
+async def test_an_answer_too_large_to_pass_on_is_a_file_read_in_parts(hub: RunningHub, token: str, place: Path) -> None:
     (place / "large.txt").write_text("x" * 300_000)
     async with connected("python", MODERN, hub.url, token) as peer:
         answer = await peer.call("jupyter_get_file", path=f"{place.name}/large.txt")
-    assert answer.failed
-    assert "300," in answer.text
-    assert len(answer.text) < 700
+        assert not answer.failed
+        assert "300," in answer.text
+        assert len(answer.text) < 1000
+        part = await peer.call("hub_read_file", file=json.loads(answer.text)["file"])
+        assert "xxxxx" in part.text
 
 
 async def test_a_token_for_reading_sees_no_tool_that_changes_things(hub: RunningHub) -> None:

@@ -11,11 +11,11 @@ PAGE = ROOT / "docs" / "requirements.md"
 
 HEAD = """# Requirements and their proofs
 
-What the authorization server, and the doors it guards, must do, and the tests that prove it. *Must* and *should* are
-the sources' own words; an *advisory* is a mistake others have made; *house* is what we ask of ourselves besides.
-Written from `tests/proofs/requirements.yaml` and the marks of the tests (`@pytest.mark.proves`) by
-`python -m tests.proofs.page`; a test holds the three together. That the tests would notice is tried by
-`make mutations` ([decision 27](decisions/0027-proofs-are-marked-and-faults-are-tried.md)).
+What the authorization server, the doors it guards, and the accounts behind them must do, and the tests that prove
+it. *Must* and *should* are the sources' own words; an *advisory* is a mistake others have made; *house* is what we
+ask of ourselves besides. Written from `tests/proofs/requirements.yaml` and the marks of the tests
+(`@pytest.mark.proves`) by `python -m tests.proofs.page`; a test holds the three together. That the tests would
+notice is tried by `make mutations` ([decision 27](decisions/0027-proofs-are-marked-and-faults-are-tried.md)).
 """
 
 

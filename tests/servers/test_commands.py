@@ -1,5 +1,6 @@
 """Programs on this machine as MCP servers: named in the configuration only, restarted, ended with their children."""
 
+import asyncio
 import os
 import signal
 import sys
@@ -9,6 +10,10 @@ from typing import Any
 import orjson
 import pytest
 
+from hub.clock import SystemClock
+from hub.sdk.relay import Server
+from hub.servers import Pins, Servers
+from hub.upstream.mcp import Command
 from tests.servers.conftest import OFFICIAL, Begin, Liar, call, tools, until
 
 OFFICIAL_RUN = [sys.executable, str(OFFICIAL), "stdio"]
@@ -46,6 +51,68 @@ async def test_a_program_that_dies_is_started_again(begin: Begin, tmp_path: Path
     assert (await added()).get("structuredContent") == {"result": 3}
 
 
+class Hurried(SystemClock):
+    """A clock on which every pause is over at once; remembers them."""
+
+    def __init__(self, pauses: int) -> None:
+        self.pauses: list[float] = []
+        self.enough = asyncio.Event()
+        self._wanted = pauses
+        self._ahead = 0.0
+
+    def monotonic(self) -> float:
+        """The machine's, and the pauses."""
+        return super().monotonic() + self._ahead
+
+    async def sleep(self, seconds: float) -> None:
+        """Note the pause, and go on."""
+        self.pauses.append(seconds)
+        self._ahead += seconds
+        if len(self.pauses) >= self._wanted:
+            self.enough.set()
+            await asyncio.Event().wait()
+        await super().sleep(0)
+
+
+DIES = """
+import json, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    if asked["method"] == "server/discover":
+        told = {"supportedVersions": ["2026-07-28"], "capabilities": {}, "resultType": "complete"}
+        print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": told}), flush=True)
+        sys.exit()
+"""
+"""A program that ends as soon as it has been reached."""
+
+
+@pytest.mark.parametrize("run", [("false",), (sys.executable, "-c", DIES)], ids=["at once", "once it was reached"])
+async def test_a_program_that_always_dies_is_started_after_ever_longer_pauses(
+    run: tuple[str, ...], tmp_path: Path
+) -> None:
+    clock = Hurried(6)
+
+    async def recompile(name: str) -> None:
+        return None
+
+    servers = Servers(
+        Pins(tmp_path),
+        clock,
+        streams=None,
+        commands={"gone": Command(run)},
+        credentials={},
+        info={"name": "test", "version": "1"},
+        recompile=recompile,
+    )
+    servers.follow({"gone": Server("Gone", command="gone")})
+    keeping = asyncio.create_task(servers.keep())
+    async with asyncio.timeout(60):
+        await clock.enough.wait()
+    keeping.cancel()
+    await servers.close()
+    assert [round(pause) for pause in clock.pauses] == [1, 2, 5, 15, 30, 60]
+
+
 async def test_its_children_end_with_it(begin: Begin, tmp_path: Path) -> None:
     child = tmp_path / "child"
     script = f'sleep 1000 >/dev/null 2>&1 & echo $! > {child}; exec "$@"'
@@ -78,11 +145,12 @@ async def test_the_operators_credential_goes_to_the_server_and_one_that_is_missi
 
 async def test_a_server_of_each_users_own_account_says_that_one_is_needed(begin: Begin, liar: Liar) -> None:
     hub = await begin({"liar": {"url": liar.url, "credential": {"from": "user"}}})
-    with pytest.raises(Exception, match="needs an account of each user's own"):
+    with pytest.raises(Exception, match="is asked on each user's own account"):
         await hub.servers.read("liar")
     assert liar.asked == []
 
 
+@pytest.mark.proves("upstream-mcp")
 async def test_a_server_at_another_address_is_held_until_it_is_accepted(
     begin: Begin, liar: Liar, tmp_path: Path
 ) -> None:

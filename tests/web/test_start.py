@@ -1,6 +1,8 @@
 """The start page: the address and how to add it, what is behind it, and for whom it says more."""
 
+import asyncio
 import html
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,9 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
+from typer.testing import CliRunner
 
 from hub import config
 from hub.app import Hub, application
+from hub.cli.program import app
 from hub.store import Role
 from hub.web.people.cookies import Cookies
 
@@ -46,9 +50,9 @@ async def opened(folder: Path, settings: str) -> AsyncIterator[tuple[Hub, str]]:
     await hub.close()
 
 
-async def page(url: str, cookie: dict[str, str] | None = None) -> tuple[str, dict[str, str]]:
-    """The start page as a browser with this cookie gets it, and its headers."""
-    async with ClientSession() as client, client.get(f"{url}/", headers=cookie) as reply:
+async def page(url: str, cookie: dict[str, str] | None = None, path: str = "/") -> tuple[str, dict[str, str]]:
+    """The start page as a browser with this cookie gets it, and its headers; or that at ``path``."""
+    async with ClientSession() as client, client.get(f"{url}{path}", headers=cookie) as reply:
         assert reply.status == 200
         return await reply.text(), dict(reply.headers)
 
@@ -115,6 +119,39 @@ async def test_an_admin_is_led_to_people_and_to_the_hosts_that_wait(tmp_path: Pa
     assert {"/console/people", "/console/clients"} <= links(quiet)
     assert 'id="waiting"' not in quiet
     assert "2 addresses wait for your yes" in told
+
+
+async def test_admins_are_told_of_connectors_that_are_held_back_until_one_agrees(tmp_path: Path) -> None:
+    description = {
+        "openapi": "3.1.0",
+        "info": {"title": "Shop", "version": "1"},
+        "servers": [{"url": "https://shop.example"}],
+        "paths": {"/things": {"get": {"operationId": "listThings", "responses": {"200": {"description": "ok"}}}}},
+    }
+    api = tmp_path / "api.json"
+    api.write_text(json.dumps(description))
+
+    async def command(*words: str) -> None:
+        given = ["--config", str(tmp_path / "config.yaml"), "import", *words]
+        done = await asyncio.to_thread(CliRunner().invoke, app, given, prog_name="hub")
+        assert done.exit_code == 0, done.output
+
+    async with opened(tmp_path, SETTINGS) as (hub, url):
+        await command("openapi", str(api), "--name", "shop")
+        await hub.registry.reload()
+        boss, ada = await session(hub, "boss", "admin"), await session(hub, "ada")
+        assert 'id="held"' not in (await page(url, boss))[0]
+        api.write_text(json.dumps({**description, "servers": [{"url": "https://evil.example"}]}))
+        await command("again", "shop")
+        await hub.registry.reload()
+        for path in ("/", "/account"):
+            told = (await page(url, boss, path))[0]
+            assert "servers: + https://evil.example" in told
+            assert "hub import agree shop" in told
+            assert "evil.example" not in (await page(url, ada, path))[0]
+        await command("agree", "shop")
+        await hub.registry.reload()
+        assert 'id="held"' not in (await page(url, boss))[0]
 
 
 @pytest.mark.parametrize("mode", ["oauth", "none"])

@@ -94,6 +94,13 @@ class Authorization:
         """What the person can choose from."""
         return choices(self._profiles, request.door)
 
+    def chosen(self, request: AuthorizationRequest, key: str) -> Choice:
+        """The choice of this key. Raises ``PageError`` where it was not offered."""
+        found = next((one for one in self.choices(request) if one.key == key), None)
+        if found is None:
+            raise PageError("Choose what the app may do. Go back, and choose again.")
+        return found
+
     # -- through the page ------------------------------------------------------------------------------------
 
     def sealed(self, request: AuthorizationRequest, user_id: str, session_id: str) -> str:
@@ -147,9 +154,7 @@ class Authorization:
     async def approved(self, request: AuthorizationRequest, user_id: str, key: str, nonce: str) -> str:
         """Where to send the browser after a yes, with a code. Raises ``PageError``."""
         await self._check_host(request)
-        choice = next((one for one in self.choices(request) if one.key == key), None)
-        if choice is None:
-            raise PageError("Choose what the app may do. Go back, and choose again.")
+        choice = self.chosen(request, key)
         # The same page gives the same code, so that pressing twice is pressing once.
         code = CODE_PREFIX + self._codes.of(nonce)
         profile = choice.profile

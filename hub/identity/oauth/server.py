@@ -15,6 +15,7 @@ from hub.identity.oauth.documents import ClientDocuments
 from hub.identity.oauth.hosts import RedirectHosts
 from hub.identity.oauth.registration import Registration
 from hub.identity.oauth.tokens import TokenDesk
+from hub.identity.oauth.withheld import WithheldCodes
 from hub.identity.profile import Profiles
 from hub.seal import KeyRing
 from hub.store import Store
@@ -29,6 +30,7 @@ class AuthorizationServer:
     profiles: Profiles
     clients: Clients
     authorization: Authorization
+    withheld: WithheldCodes
     desk: TokenDesk
     registration: Registration
     hosts: RedirectHosts
@@ -57,6 +59,7 @@ class AuthorizationServer:
             profiles,
             clients,
             Authorization(store, clients, ring, clock, public_url=public_url, profiles=profiles, random=random),
+            WithheldCodes(store, ring, clock),
             TokenDesk(store, ring, clock, public_url=public_url, profiles=profiles, random=random),
             Registration(store, clock, random),
             RedirectHosts(store, config.allow),

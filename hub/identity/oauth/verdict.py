@@ -28,6 +28,7 @@ TITLES: Mapping[StepName, str] = {
     "authorize": "authorize",
     "sign_in": "sign-in",
     "consent": "consent",
+    "accounts": "connecting apps",
     "token": "token",
     "entry": "first call with the token",
     "list": "first list of tools",
@@ -55,6 +56,10 @@ _AFTER: Mapping[StepName, str] = {
         "the person agreed, and the client never fetched its token. The redirect after the consent may have been "
         "changed on the way (it must stay a 303), or a bot rule stops the client at /token"
     ),
+    "accounts": (
+        "the person went on from the page where apps are connected, and the client never fetched its token. It may "
+        "have given up waiting, or the redirect was changed on the way (it must stay a 303)"
+    ),
     "token": (
         "it got its token and never came with it. The answer may have been lost, or the client looks for the hub at "
         "another address than /mcp"
@@ -65,6 +70,7 @@ _AFTER: Mapping[StepName, str] = {
 _WAITS: Mapping[str, str] = {
     "sign_in": "the person was sent to the sign-in page and has not signed in",
     "consent": "the person has the consent page and has not answered",
+    "accounts": "the person has the page where apps are connected, and has neither gone on nor skipped it",
     "authorize": "it waits for an admin",
 }
 

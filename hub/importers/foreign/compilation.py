@@ -5,6 +5,7 @@ Schemas pass word for word. A tool that would spoil the whole list for clients i
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,10 +13,11 @@ import jsonschema_rs
 import orjson
 
 from hub.errors import ConnectorError
-from hub.importers.compilation import ConnectorHeld
+from hub.importers.foreign.accounts import provider_declared, with_account
 from hub.importers.foreign.declaration import ServerDeclaration
 from hub.importers.foreign.names import names_for
 from hub.importers.foreign.pin import Pin
+from hub.importers.head import ConnectorHeld
 from hub.sdk.compilation import validated
 from hub.sdk.context import Context
 from hub.sdk.declaration import CONTRACT
@@ -49,12 +51,15 @@ def compile_server(
     """
     declared = validated(ServerDeclaration, data, file)
     server = _server(declared, file, configured=configured)
+    provider, auth = provider_declared(name, declared, data, file)
+    if provider is not None:
+        server = replace(server, sign_in=True)
     if pin is not None and pin.accepted is not None and pin.address != server.address:
         raise ConnectorHeld(
             f"held back: its server was {pin.address} and is now {server.address}. If that is right: "
             f"hub pin accept {name} --moved"
         )
-    compiler = _Compiler(name, declared, pin or Pin(server.address), prefix)
+    compiler = _Compiler(name, declared, pin or Pin(server.address), prefix, accounts=provider is not None)
     tools = compiler.tools()
     return CompiledConnector(
         name=name,
@@ -67,6 +72,8 @@ def compile_server(
         prompts=compiler.prompts(),
         instructions=compiler.instructions(),
         server=server,
+        provider=provider,
+        auth=auth,
         warnings=tuple(compiler.warnings),
     )
 
@@ -97,7 +104,6 @@ def _server(declared: ServerDeclaration, file: str, *, configured: bool) -> Serv
         command=declared.command,
         headers=declared.headers,
         credential=(given.header, given.value) if given is not None and given.from_ == "operator" else None,
-        sign_in=given is not None and given.from_ == "user",
         allow=frozenset(declared.allow),
     )
 
@@ -105,7 +111,8 @@ def _server(declared: ServerDeclaration, file: str, *, configured: bool) -> Serv
 class _Compiler:
     """One compilation."""
 
-    def __init__(self, name: str, declared: ServerDeclaration, pin: Pin, prefix: bool) -> None:
+    def __init__(self, name: str, declared: ServerDeclaration, pin: Pin, prefix: bool, *, accounts: bool) -> None:
+        self._accounts = accounts
         self._name = name
         self._declared = declared
         self._pin = pin
@@ -141,6 +148,10 @@ class _Compiler:
         schema = one.get("inputSchema")
         if not isinstance(schema, dict) or schema.get("type") != "object":
             raise ConnectorError("its input schema is not one of an object.")
+        headers = tuple(_mirrored(schema, ()))
+        renamed: tuple[tuple[str, str], ...] = ()
+        if self._accounts:
+            schema, renamed = with_account(schema)
         size = len(orjson.dumps(schema))
         if size > INPUT_MAX_BYTES:
             raise ConnectorError(f"its input schema has {size:,} bytes; clients take at most {INPUT_MAX_BYTES:,}.")
@@ -157,7 +168,7 @@ class _Compiler:
             description=_text(one.get("description"))[:DESCRIPTION_MAX],
             input=schema,
             effect=effect,
-            run=Relay(self._name, "tools/call", own, tuple(_mirrored(schema, ()))),
+            run=Relay(self._name, "tools/call", own, headers, renamed),
             validator=check,
             output=output if isinstance(output, dict) else None,
             untrusted=True,

@@ -13,6 +13,7 @@ from hub.sdk.relay import uri_prefix
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ILLEGAL = re.compile(r"[^a-z0-9]+")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _MARK = 5
 
 
@@ -41,6 +42,19 @@ def _plain(name: str) -> str:
 def relayed_uris(node: Any, connector: str) -> Any:
     """A result with the server's URIs as the hub's: in links, embedded resources and contents, nowhere else."""
     return {key: _below(key, value, uri_prefix(connector)) for key, value in node.items()}
+
+
+def own_uris(node: Any, connector: str) -> Any:
+    """Arguments with the hub's URIs of this connector as the server's own again: a link of one result is what a model
+    gives the next call. Texts that only begin likewise are left alone."""
+    if isinstance(node, str):
+        before = uri_prefix(connector)
+        return node[len(before) :] if node.startswith(before) and _URI.match(node, len(before)) else node
+    if isinstance(node, Mapping):
+        return {key: own_uris(value, connector) for key, value in node.items()}
+    if isinstance(node, list):
+        return [own_uris(one, connector) for one in node]
+    return node
 
 
 def _below(key: str, value: Any, before: str) -> Any:

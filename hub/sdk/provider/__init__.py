@@ -4,35 +4,50 @@ No I/O and no secrets: the broker reads this and does it. A provider is written 
 ``auth:`` in a connector's own YAML, and then bears its name.
 """
 
+from hub.sdk.provider.code import Given, ProviderCode
 from hub.sdk.provider.compilation import check_joined, compile_provider
 from hub.sdk.provider.declaration import (
     ClientCredentialsMethod,
+    DeviceMethod,
+    GrantMethod,
     JwtBearerMethod,
+    McpOAuthMethod,
     Method,
     OAuthMethod,
     OperatorMethod,
     PastedMethod,
     ProviderDeclaration,
+    WrongTurn,
 )
-from hub.sdk.provider.provider import Provider, covers, mints, pasted_fields, signing_of
-from hub.sdk.provider.steps import ProviderRequest, Signing, TokenCall
+from hub.sdk.provider.provider import Provider, by_page, covers, mints, pasted_fields, secret_part, signing_of
+from hub.sdk.provider.steps import DeviceCall, NextCall, ProviderRequest, Signing, TokenCall
 
 __all__ = [
     "ClientCredentialsMethod",
+    "DeviceCall",
+    "DeviceMethod",
+    "Given",
+    "GrantMethod",
     "JwtBearerMethod",
+    "McpOAuthMethod",
     "Method",
+    "NextCall",
     "OAuthMethod",
     "OperatorMethod",
     "PastedMethod",
     "Provider",
+    "ProviderCode",
     "ProviderDeclaration",
     "ProviderRequest",
     "Signing",
     "TokenCall",
+    "WrongTurn",
+    "by_page",
     "check_joined",
     "compile_provider",
     "covers",
     "mints",
     "pasted_fields",
+    "secret_part",
     "signing_of",
 ]

@@ -18,7 +18,10 @@ from hub.sdk.parts import rule_of
 from hub.sdk.placeholders import Pattern
 from hub.sdk.provider.declaration import (
     ClientCredentialsMethod,
+    DeviceMethod,
+    GrantMethod,
     JwtBearerMethod,
+    McpOAuthMethod,
     Method,
     OAuthMethod,
     OperatorMethod,
@@ -29,6 +32,9 @@ from hub.sdk.provider.steps import ProviderRequest
 from hub.sdk.schema import validator
 from hub.sdk.setting import Setting
 from hub.yaml import line_of, plain
+
+MINTING = (GrantMethod, ClientCredentialsMethod, JwtBearerMethod)
+"""The ways that have a token endpoint."""
 
 _SHOWN = 5
 _CLIENT = ("client_id", "client_secret")
@@ -93,7 +99,7 @@ def _told(wrong: ValidationError, data: Any, file: str, within: tuple[str, ...])
         elif one["type"] == "missing":
             message = "is required"
         elif one["type"] in ("union_tag_invalid", "union_tag_not_found"):
-            kinds = "key, bearer, basic, oauth2, client_credentials, jwt_bearer or operator"
+            kinds = "key, bearer, basic, oauth2, device, mcp_oauth, client_credentials, jwt_bearer or operator"
             message = f"kind must be {kinds}"
         known: list[Any] = []
         node = data
@@ -114,8 +120,17 @@ def _check(declared: ProviderDeclaration) -> None:
     for name, setting in declared.settings.items():
         if setting.pattern is not None:
             _pattern(setting.pattern, "settings", name)
+        if setting.found and (setting.default is not None or name not in _saved(declared)):
+            raise _Wrong(
+                "is found, so it needs a save of its name in token, authorize, tenants or who, and no default",
+                "settings",
+                name,
+            )
     for entry in declared.hosts:
         _check_host(entry, hosting)
+    for scope, narrower in declared.implies.items():
+        if scope in narrower or not narrower:
+            raise _Wrong("names the narrower scopes it covers, and not itself", "implies", scope)
     known = {f"settings.{name}" for name in declared.settings}
     secrets: set[str] = set()
     for name, method in declared.methods.items():
@@ -130,6 +145,16 @@ def _check(declared: ProviderDeclaration) -> None:
             _check_signed(revoke.url, declared, hosting, "revoke")
 
 
+def _saved(declared: ProviderDeclaration) -> set[str]:
+    """The names of all that is kept of what a vendor says."""
+    names = set(declared.who.save) if declared.who is not None else set()
+    for method in declared.methods.values():
+        names |= set(method.tenants.save) if method.tenants is not None else set()
+        names |= set(method.token.save) if isinstance(method, MINTING) else set()
+        names |= set(method.authorize.save) if isinstance(method, OAuthMethod) else set()
+    return names
+
+
 def _check_method(
     name: str, method: Method, declared: ProviderDeclaration, hosting: set[str], known: set[str]
 ) -> set[str]:
@@ -141,32 +166,64 @@ def _check_method(
             _pattern(pasted.pattern, *at)
         if not re.fullmatch(r"[a-z][a-z0-9_]*", field):
             raise _Wrong(f"{field!r} is no field name: a-z, 0-9 and _", *at)
-    if not isinstance(method, OAuthMethod) and not fields:
+    if not isinstance(method, GrantMethod | McpOAuthMethod) and not fields:
         raise _Wrong("fields is needed: what is pasted", *at)
     usable = set(fields)
-    if isinstance(method, OAuthMethod | ClientCredentialsMethod | JwtBearerMethod):
+    whole, found = known, {f"settings.{name}" for name, one in declared.settings.items() if one.found}
+    known = known - found
+    if isinstance(method, MINTING):
         usable |= {"token", *method.token.more}
-        _check_outside(method.token.url, hosting, known | fields, *at, "token")
+        brought = set(method.authorize.save) if isinstance(method, OAuthMethod) else set()
+        early = known | {f"settings.{name}" for name in brought & set(declared.settings)}
+        _check_outside(method.token.url, hosting, early | fields, *at, "token")
         given = known | fields | {"redirect_uri", *_CLIENT}
         _names((*method.token.params.values(), *method.token.headers.values()), given, *at, "token")
-        _names(method.refresh.params.values(), given | {"refresh_token", "token"}, *at, "refresh")
+        renewing = (*method.refresh.params.values(), *method.refresh.headers.values())
+        _names(renewing, given | {"refresh_token", "token"}, *at, "refresh")
         if method.refresh.url is not None:
-            _check_outside(method.refresh.url, hosting, known, *at, "refresh")
+            _check_outside(method.refresh.url, hosting, whole, *at, "refresh")
     if isinstance(method, OAuthMethod):
         _check_outside(method.authorize.url, hosting, known, *at, "authorize")
         _names(method.authorize.params.values(), known | {"redirect_uri", "client_id", "scopes"}, *at, "authorize")
-        if method.token.client_auth == "private_key_jwt" and not method.app.needs_secret:
-            raise _Wrong("private_key_jwt needs a private key: needs_secret", *at)
+    if isinstance(method, GrantMethod):
+        so_far = given | {"token", "refresh_token", *method.token.more}
+        for call in method.then:
+            _check_outside(call.url, hosting, whole | so_far, *at, "then")
+            _names((*call.params.values(), *call.headers.values()), whole | so_far, *at, "then", account=True)
+            so_far |= {call.as_, *call.more} if call.as_ else set(call.more)
+        usable |= so_far - given
+    if isinstance(method, DeviceMethod):
+        _check_outside(method.device.url, hosting, known, *at, "device")
+        _names(method.device.params.values(), known | {"client_id", "scopes"}, *at, "device")
+    signs = isinstance(method, MINTING) and method.token.client_auth == "private_key_jwt"
+    if signs and isinstance(method, GrantMethod) and not method.app.needs_secret:
+        raise _Wrong("private_key_jwt needs a private key: needs_secret", *at)
+    if isinstance(method, McpOAuthMethod):
+        usable.add("token")
+        elsewhere = [entry for entry in declared.hosts if entry.lower() != origin_of(method.resource)]
+        if elsewhere:
+            raise _Wrong(f"a token of {method.resource} goes to its origin only, not to {', '.join(elsewhere)}", *at)
     if isinstance(method, JwtBearerMethod):
         if method.key not in fields:
             raise _Wrong(f"key names {method.key!r}, which is not one of its fields", *at)
         _names((*method.claims.values(), method.key_id or ""), known | fields | {"scopes"}, *at, "claims")
+    if method.tenants is not None:
+        _check_request(method.tenants.request, (*at, "tenants"), hosting, usable, whole)
+        _check_signed(method.tenants.request.url, declared, hosting, "tenants")
     sign = signing_of(method)
-    texts = [*sign.headers.values(), *sign.query.values(), sign.path or "", sign.basic or ""]
-    _names(texts, usable | known, *at, "sign", account=True)
-    if isinstance(method, OperatorMethod) and mints(method):
-        raise _Wrong("an operator's credential is not exchanged", *at)
+    texts = [*sign.headers.values(), *sign.query.values(), *sign.body.values(), sign.path or "", sign.basic or ""]
+    _names(texts, usable | whole, *at, "sign", account=True)
+    if isinstance(method, OperatorMethod) and (mints(method) or method.tenants is not None):
+        raise _Wrong("an operator's credential is not exchanged, and has no tenants", *at)
     return usable
+
+
+def origin_of(url: str) -> str:
+    """The origin of an address as ``hosts`` spells it: without https://, and with http:// where there is no TLS."""
+    parts = urlsplit(url)
+    usual = f":{443 if parts.scheme == 'https' else 80}"
+    place = parts.netloc.rpartition("@")[2].lower().removesuffix(usual)
+    return place if parts.scheme == "https" else f"http://{place}"
 
 
 def _names(texts: Iterable[str], known: set[str], *path: str, account: bool = False) -> None:
@@ -217,17 +274,19 @@ def _check_outside(
         raise _Wrong(f"{url!r} has no host", *path)
 
 
-def check_joined(provider: Provider, base_url: str | None, settings: Mapping[str, Setting]) -> None:
-    """Raise ``ConnectorError`` unless a connector's ``base_url`` lies on the hosts of its provider."""
+def check_joined(
+    provider: Provider, base_url: str | None, settings: Mapping[str, Setting], *, key: str = "base_url"
+) -> None:
+    """Raise ``ConnectorError`` unless a connector's address, under ``key``, lies on the hosts of its provider."""
     if base_url is None:
         return
     hosting = {name for name, one in settings.items() if one.host}
     hosting |= {name for name, one in provider.declared.settings.items() if one.host}
     try:
-        _check_outside(base_url, hosting, {f"settings.{name}" for name in hosting}, "base_url", any_setting=True)
-        _check_signed(base_url, provider.declared, hosting, "base_url")
+        _check_outside(base_url, hosting, {f"settings.{name}" for name in hosting}, key, any_setting=True)
+        _check_signed(base_url, provider.declared, hosting, key)
     except _Wrong as wrong:
-        raise ConnectorError(f"base_url, with the provider {provider.name}: {wrong}.") from None
+        raise ConnectorError(f"{key}, with the provider {provider.name}: {wrong}.") from None
 
 
 def _check_signed(url: str, declared: ProviderDeclaration, hosting: set[str], step: str) -> None:

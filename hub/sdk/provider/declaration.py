@@ -10,11 +10,15 @@ from pydantic import Field, model_validator
 from hub.sdk.declaration import CONTRACT, ErrorRule
 from hub.sdk.provider.steps import (
     Authorize,
+    DeviceCall,
+    NextCall,
+    PlainUrl,
     Refresh,
     Revoke,
     Signing,
     Strict,
     Template,
+    Tenants,
     TokenCall,
     Who,
 )
@@ -32,6 +36,11 @@ class AccountSetting(Strict):
     host: bool = Field(default=False, description="May stand in a host name.")
     default: str | None = None
     choices: tuple[str, ...] = ()
+    found: bool = Field(
+        default=False,
+        description="Not asked of the person: the vendor says it, under this name in a save. Of a URL the host counts "
+        "where host is true.",
+    )
 
     @model_validator(mode="after")
     def _host(self) -> "AccountSetting":
@@ -63,15 +72,20 @@ class AppCredentials(Strict):
 
 
 class WrongTurn(Strict):
-    """A vendor's error that only the operator's app can be at fault for, and its remedy."""
+    """A vendor's error that the operator's app is at fault for, and its remedy. Also shown beside the way to the
+    vendor's page: some are told there only."""
 
     when: str = Field(description="A word or code in the vendor's error.")
-    tell: str = Field(description="What the operator does about it.")
+    tell: str = Field(description="What the operator does about it; {redirect_uri} is the hub's.")
+    maybe: bool = Field(
+        default=False, description="Whether the person may have brought it about as well, by saying no."
+    )
 
 
 class _Way(Strict):
     title: str = Field(default="", description="What people choose by, where there are several ways.")
     sign: Signing | None = None
+    tenants: Tenants | None = Field(default=None, description="Where one account can stand in several tenants.")
     steps: tuple[str, ...] = Field(default=(), description="What the person does to get what is asked for.")
 
 
@@ -90,22 +104,51 @@ class Scopes(Strict):
     separator: str = " "
     always: tuple[str, ...] = Field(default=(), description="Asked for besides those of the tools.")
     param: str = Field(default="scope", description="The parameter they are sent in.")
+    callback: str | None = Field(
+        default=None,
+        description="The parameter of the callback that says which were granted, where the token does not.",
+    )
 
 
-class OAuthMethod(_Way):
+class GrantMethod(_Way):
+    """What all ways have in common by which a person lets the operator's app in at the vendor."""
+
+    token: TokenCall
+    scopes: Scopes = Scopes()
+    then: tuple[NextCall, ...] = Field(default=(), description="Requests that follow, in order.")
+    refresh: Refresh = Refresh()
+    app: AppCredentials
+    wrong_turns: tuple[WrongTurn, ...] = ()
+
+
+class OAuthMethod(GrantMethod):
     """OAuth 2: the person agrees on the vendor's page (authorization code, RFC 6749, section 4.1)."""
 
     kind: Literal["oauth2"]
     authorize: Authorize
-    token: TokenCall
-    scopes: Scopes = Scopes()
     pkce: Literal["s256", "required", "off"] = Field(
         default="s256", description="RFC 7636; off where the vendor refuses it."
     )
     issuer: str | None = Field(default=None, description="What the vendor's iss says, where it sends one (RFC 9207).")
-    refresh: Refresh = Refresh()
-    app: AppCredentials
-    wrong_turns: tuple[WrongTurn, ...] = ()
+
+
+class DeviceMethod(GrantMethod):
+    """OAuth 2: the person types a code on the vendor's page, and the vendor never leads back (RFC 8628)."""
+
+    kind: Literal["device"]
+    device: DeviceCall
+
+
+class McpOAuthMethod(_Way):
+    """OAuth 2 at an MCP server, which is asked where and how people sign in (MCP specification 2026-07-28,
+    basic/authorization; RFC 9728, RFC 8414). The hub is known there by its own document, or registers itself."""
+
+    kind: Literal["mcp_oauth"]
+    resource: PlainUrl = Field(description="The MCP server's address; credentials go to its origin and nowhere else.")
+    scopes: tuple[str, ...] = Field(default=(), description="Asked for in place of those the server names.")
+    app: AppCredentials | None = Field(
+        default=None, description="Where the operator registers the hub, for servers that take no unknown clients."
+    )
 
 
 class ClientCredentialsMethod(_Way):
@@ -143,7 +186,13 @@ class OperatorMethod(_Way):
 
 
 Method = Annotated[
-    PastedMethod | OAuthMethod | ClientCredentialsMethod | JwtBearerMethod | OperatorMethod,
+    PastedMethod
+    | OAuthMethod
+    | DeviceMethod
+    | McpOAuthMethod
+    | ClientCredentialsMethod
+    | JwtBearerMethod
+    | OperatorMethod,
     Field(discriminator="kind"),
 ]
 
@@ -164,5 +213,9 @@ class ProviderDeclaration(Strict):
         default=None, description="Whose account it is. Without it, accounts are named by the person."
     )
     revoke: Revoke
+    implies: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="A scope to the narrower ones it covers, which then need not be asked for or granted beside it.",
+    )
     errors: list[ErrorRule] = Field(default_factory=list, description="Tried before a connector's own.")
     manage_at: str | None = Field(default=None, description="The vendor's page about the account.")

@@ -4,18 +4,22 @@ Pure: which host a credential may go to, which values are missing, how much effo
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from hub.errors import ToolError
 from hub.sdk.placeholders import Pattern, Scope
+from hub.sdk.provider.code import ProviderCode
 from hub.sdk.provider.declaration import (
     BEARER,
+    AccountSetting,
     ClientCredentialsMethod,
+    GrantMethod,
     JwtBearerMethod,
+    McpOAuthMethod,
     Method,
     OAuthMethod,
     OperatorMethod,
@@ -30,6 +34,7 @@ Effort = Literal["nothing to register", "paste a key", "register an app"]
 """What it takes until the first account can be connected."""
 
 _ORIGIN = re.compile(r"https?://[^/?#]*")
+_ORIGIN_MARK = re.compile(r"https?://", re.IGNORECASE)
 _HOST = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?(:[0-9]{1,5})?|\[[0-9a-f:.]+\](:[0-9]{1,5})?")
 
 _PASTED: dict[str, dict[str, PastedField]] = {
@@ -51,11 +56,17 @@ _SIGNED: dict[str, Signing] = {
 
 def pasted_fields(method: Method) -> Mapping[str, PastedField]:
     """What a person (or for ``operator``, the operator) gives for this method; empty for OAuth."""
-    if isinstance(method, OAuthMethod):
+    if isinstance(method, GrantMethod | McpOAuthMethod):
         return {}
     if isinstance(method, OperatorMethod):
         return method.fields
     return method.fields or _PASTED.get(method.kind, {})
+
+
+def secret_part(method: Method, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an account's kept values is secret: not a user name or a client id, which apps answer with every day."""
+    fields = pasted_fields(method)
+    return {name: value for name, value in kept.items() if name not in fields or fields[name].secret}
 
 
 def signing_of(method: Method) -> Signing:
@@ -65,18 +76,25 @@ def signing_of(method: Method) -> Signing:
 
 def mints(method: Method) -> bool:
     """Whether access tokens are asked for with what is kept, so that there is something to renew."""
-    return isinstance(method, OAuthMethod | ClientCredentialsMethod | JwtBearerMethod)
+    return isinstance(method, GrantMethod | McpOAuthMethod | ClientCredentialsMethod | JwtBearerMethod)
+
+
+def by_page(method: Method) -> bool:
+    """Whether the browser is led to the vendor's own page and back, rather than something be pasted or typed there."""
+    return isinstance(method, OAuthMethod | McpOAuthMethod)
 
 
 @dataclass(frozen=True, eq=False)
 class Provider:
-    """One provider. ``place`` is where it was found, ``shipped`` whether it came with the hub."""
+    """One provider. ``place`` is where it was found, ``shipped`` whether it came with the hub, ``code`` its own
+    steps."""
 
     name: str
     declared: ProviderDeclaration
     rules: tuple[Rule, ...] = ()
     place: str = ""
     shipped: bool = False
+    code: ProviderCode | None = None
 
     @property
     def title(self) -> str:
@@ -92,16 +110,81 @@ class Provider:
     def effort(self) -> Effort:
         """The least effort of its ways."""
         kinds = {type(method) for method in self.methods.values()}
-        if kinds == {OperatorMethod}:
+        known = any(isinstance(method, McpOAuthMethod) and method.app is None for method in self.methods.values())
+        if known or kinds == {OperatorMethod}:
             return "nothing to register"
-        return "paste a key" if kinds - {OAuthMethod, OperatorMethod} else "register an app"
+        pasted = [kind for kind in kinds if not issubclass(kind, GrantMethod | McpOAuthMethod | OperatorMethod)]
+        return "paste a key" if pasted else "register an app"
 
-    def hosts(self, settings: Mapping[str, str]) -> tuple[str, ...]:
+    @cached_property
+    def _covered(self) -> Mapping[str, frozenset[str]]:
+        """By scope, all it covers, itself included, through as many steps as are declared."""
+        found: dict[str, frozenset[str]] = {}
+        for scope in self.declared.implies:
+            reached, waiting = {scope}, [scope]
+            while waiting:
+                further = set(self.declared.implies.get(waiting.pop(), ())) - reached
+                reached |= further
+                waiting.extend(further)
+            found[scope] = frozenset(reached)
+        return found
+
+    def covering(self, scope: str) -> frozenset[str]:
+        """All scopes that ``scope`` covers, itself included (``implies``)."""
+        return self._covered.get(scope) or frozenset((scope,))
+
+    def missing(self, granted: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
+        """Those of ``wanted`` that nothing of ``granted`` covers, each once."""
+        held = {covered for scope in granted for covered in self.covering(scope)}
+        return tuple(dict.fromkeys(scope for scope in wanted if scope not in held))
+
+    def least(self, scopes: Iterable[str]) -> tuple[str, ...]:
+        """The same scopes without those that another of them covers; of two that cover each other the first stays."""
+        kept: list[str] = []
+        for scope in dict.fromkeys(scopes):
+            if not self.missing(kept, [scope]):
+                continue
+            kept = [one for one in kept if one not in self.covering(scope)]
+            kept.append(scope)
+        return tuple(kept)
+
+    @cached_property
+    def asked(self) -> Mapping[str, AccountSetting]:
+        """The settings a person gives before connecting; the others are found."""
+        return {name: one for name, one in self.declared.settings.items() if not one.found}
+
+    def found(self, told: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+        """What a vendor told, parted: settings that are found that way, and what is kept besides.
+
+        Raises ``ToolError`` where a setting is not what the declaration says it must be: a vendor's reply, or the
+        address a browser came back with, never leads a credential anywhere else.
+        """
+        settings: dict[str, str] = {}
+        rest: dict[str, Any] = {}
+        for name, value in told.items():
+            declared = self.declared.settings.get(name)
+            if declared is None or not declared.found:
+                rest[name] = value
+                continue
+            text = _ORIGIN_MARK.sub("", str(value)).rstrip("/") if declared.host else str(value)
+            if not _fits(declared, text):
+                raise ToolError(
+                    f"{self.title} named a {declared.title} that its declaration does not allow, so the account was "
+                    "not connected. Its author may have to add it."
+                )
+            settings[name] = text
+        return settings, rest
+
+    def hosts(self, settings: Mapping[str, str], *, partial: bool = False) -> tuple[str, ...]:
         """The hosts credentials may go to with these settings, as declared: http:// in front of those without TLS.
+        ``partial``: those hosts are left out whose settings are still to be found.
 
         Raises ``ToolError`` where a setting is missing, or would make something else than a host of it.
         """
-        return tuple(self._host(entry, settings) for entry in self.declared.hosts)
+        entries: Iterable[str] = self.declared.hosts
+        if partial:
+            entries = [one for one in entries if all(name.partition(".")[2] in settings for name in names_of(one))]
+        return tuple(self._host(entry, settings) for entry in entries)
 
     def _host(self, entry: str, settings: Mapping[str, str]) -> str:
         pattern = Pattern.parse(entry)
@@ -116,13 +199,13 @@ class Provider:
     def checked_settings(self, given: Mapping[str, str]) -> dict[str, str]:
         """The settings of a new account, defaults filled in. Raises ``ToolError`` that names the wrong field."""
         values: dict[str, str] = {}
-        for name, setting in self.declared.settings.items():
+        for name, setting in self.asked.items():
             value = given.get(name, "").strip() or setting.default
             if not value:
                 raise ToolError(f"{setting.title} is needed. {setting.description}".strip())
             if setting.choices and value not in setting.choices:
                 raise ToolError(f"{setting.title} is one of {', '.join(setting.choices)}.")
-            if setting.pattern is not None and not re.fullmatch(setting.pattern, value):
+            if not _fits(setting, value):
                 raise ToolError(f"{setting.title} does not look right. {setting.description}".strip())
             values[name] = value
         return values
@@ -141,6 +224,17 @@ class Provider:
                 raise ToolError(told.strip())
             values[name] = value
         return values
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """The placeholders in a template."""
+    return Pattern.parse(text).names
+
+
+def _fits(setting: AccountSetting, value: str) -> bool:
+    if setting.choices and value not in setting.choices:
+        return False
+    return setting.pattern is None or re.fullmatch(setting.pattern, value) is not None
 
 
 def covers(hosts: tuple[str, ...], url: str) -> bool:
@@ -172,4 +266,14 @@ def _covers(hosts: tuple[str, ...], origin: str) -> bool:
     return False
 
 
-__all__ = ["Effort", "PastedMethod", "Provider", "covers", "mints", "pasted_fields", "signing_of"]
+__all__ = [
+    "Effort",
+    "PastedMethod",
+    "Provider",
+    "by_page",
+    "covers",
+    "mints",
+    "pasted_fields",
+    "secret_part",
+    "signing_of",
+]

@@ -39,9 +39,17 @@ def _url(text: str) -> str:
     return text
 
 
+def _plain_url(text: str) -> str:
+    """An absolute http(s) URL without placeholders; raises ``ValueError``."""
+    if "{" in _url(text) or "}" in text:
+        raise ValueError(f"{text!r} holds a placeholder")
+    return text
+
+
 JsonPath = Annotated[str, AfterValidator(_path)]
 Template = Annotated[str, AfterValidator(_template)]
 TemplateUrl = Annotated[str, AfterValidator(_url)]
+PlainUrl = Annotated[str, AfterValidator(_plain_url)]
 
 
 class Strict(BaseModel):
@@ -56,13 +64,17 @@ class Signing(Strict):
 
     headers: dict[str, Template] = Field(default_factory=dict, description="Headers that carry it.")
     query: dict[str, Template] = Field(default_factory=dict, description="Query parameters that carry it.")
+    body: dict[str, Template] = Field(
+        default_factory=dict,
+        description="Fields that carry it in the bodies that calls have: forms, multipart ones, JSON objects.",
+    )
     path: Template | None = Field(default=None, description="What is put in front of the path, such as /bot{key}.")
     basic: Template | None = Field(default=None, description="user:password of HTTP Basic (RFC 7617).")
 
     @model_validator(mode="after")
     def _something(self) -> "Signing":
-        if not (self.headers or self.query or self.path or self.basic):
-            raise ValueError("sign needs headers, query, path or basic")
+        if not (self.headers or self.query or self.body or self.path or self.basic):
+            raise ValueError("sign needs headers, query, body, path or basic")
         if self.path is not None and not self.path.startswith("/"):
             raise ValueError("path begins with /")
         return self
@@ -91,6 +103,21 @@ class Who(Strict):
     save: dict[str, JsonPath] = Field(default_factory=dict, description="Further values kept, as {account.x}.")
 
 
+class Tenants(Strict):
+    """The tenants (sites, workspaces, organizations) one grant covers: asked after connecting. Where there are several
+    the person chooses one, and each is an account of its own."""
+
+    title: str = Field(default="workspace", description="What one is called, in a sentence.")
+    request: ProviderRequest
+    items: JsonPath = Field(default="@", description="Path to the list.")
+    id: JsonPath = Field(description="Path, in one of the list, to what never changes about it.")
+    label: JsonPath = Field(description="Path, in one of the list, to what people call it.")
+    save: dict[str, JsonPath] = Field(
+        default_factory=dict,
+        description="Values kept of the one chosen, as {account.x}, or as a setting that is found.",
+    )
+
+
 class Authorize(Strict):
     """The page where the person agrees (RFC 6749, section 4.1.1)."""
 
@@ -98,6 +125,10 @@ class Authorize(Strict):
     params: dict[str, Template] = Field(default_factory=dict, description="Sent besides the usual ones.")
     rename: dict[str, str] = Field(default_factory=dict, description="Usual parameter to the name it has here.")
     drop: tuple[str, ...] = Field(default=(), description="Usual parameters this provider does not take.")
+    raw: tuple[str, ...] = Field(default=(), description="Parameters whose + , : and / are sent as they are.")
+    fragment: str | None = Field(
+        default=None, description="Put behind a # in front of the parameters, for pages of one."
+    )
     code: str = Field(default="code", description="The name the code comes back under.")
     save: dict[str, str] = Field(default_factory=dict, description="Account field to the callback parameter it is in.")
 
@@ -133,6 +164,40 @@ class TokenCall(Strict):
     expiry: Expiry = Expiry()
 
 
+class NextCall(TokenCall):
+    """A further request for tokens with what the one before gave: a longer life, a second audience, a session. Its
+    ``params`` take {token}, {refresh_token}, {client_id} and {client_secret} besides."""
+
+    as_: str | None = Field(
+        default=None,
+        alias="as",
+        description="What its token is called in sign, beside the first; without it, it takes the first one's place.",
+    )
+    again: bool = Field(default=False, description="Whether it is made after each renewal as well.")
+
+
+class DeviceCall(Strict):
+    """Where a code is asked for that the person types on the vendor's page (RFC 8628, section 3). The client shows
+    itself as ``token`` says."""
+
+    url: TemplateUrl
+    params: dict[str, Template] = Field(default_factory=dict, description="Sent besides the usual ones.")
+    grant: str = Field(
+        default="urn:ietf:params:oauth:grant-type:device_code", description="The grant_type the hub polls with."
+    )
+    device_code: JsonPath = "device_code"
+    user_code: JsonPath = "user_code"
+    page: JsonPath = Field(
+        default="verification_uri || verification_url", description="Path to the page where the code is typed."
+    )
+    page_with_code: JsonPath = Field(
+        default="verification_uri_complete || verification_url_complete",
+        description="Path to the same page with the code filled in, where there is one.",
+    )
+    expires_in: JsonPath = "expires_in"
+    interval: JsonPath = "interval"
+
+
 class Refresh(Strict):
     """How access tokens are renewed (RFC 6749, section 6)."""
 
@@ -142,8 +207,15 @@ class Refresh(Strict):
         "itself is handed in for a new one.",
     )
     url: TemplateUrl | None = Field(default=None, description="Where, if not at the token endpoint.")
+    method: Literal["POST", "GET"] | None = Field(default=None, description="If not that of the token endpoint.")
+    body: Literal["form", "json", "query"] | None = Field(
+        default=None, description="If not that of the token endpoint."
+    )
     grant: str = "refresh_token"
     params: dict[str, Template] = Field(default_factory=dict)
+    rename: dict[str, str] = Field(default_factory=dict, description="Besides those of the token endpoint.")
+    drop: tuple[str, ...] = Field(default=(), description="Besides those of the token endpoint.")
+    headers: dict[str, Template] = Field(default_factory=dict, description="Besides those of the token endpoint.")
     margin: int | None = Field(default=None, ge=0, description="Seconds before the end from which tokens are renewed.")
     idle: int | None = Field(default=None, ge=60, description="Seconds after which an unused refresh token dies.")
 

@@ -24,6 +24,7 @@ StepName = Literal[
     "authorize",
     "sign_in",
     "consent",
+    "accounts",
     "token",
     "entry",
     "list",

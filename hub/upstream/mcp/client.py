@@ -8,6 +8,7 @@ import asyncio
 import base64
 import itertools
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Any
 
@@ -15,11 +16,20 @@ import orjson
 
 from hub.upstream.errors import Lost, TransportError
 from hub.upstream.mcp.commands import Command, Pipes
+from hub.upstream.mcp.ear import Ear
 from hub.upstream.mcp.http import StreamableHttp, Streams
 from hub.upstream.mcp.sse import HttpSse
-from hub.upstream.mcp.wire import METHOD_NOT_FOUND, UNSUPPORTED_VERSION, Conversation, Message, NotMcp, RpcError, Wire
+from hub.upstream.mcp.wire import (
+    METHOD_NOT_FOUND,
+    MODERN,
+    UNSUPPORTED_VERSION,
+    Conversation,
+    Message,
+    NotMcp,
+    RpcError,
+    Wire,
+)
 
-MODERN = "2026-07-28"
 LEGACY = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 
 _META = "io.modelcontextprotocol/"
@@ -51,6 +61,7 @@ class Client:
         self._info = info
         self._sampling = "sampling" in allow
         self._ids = itertools.count(1)
+        self._ear = Ear()
         self.version = ""
         self.told: Message = {}
 
@@ -138,6 +149,11 @@ class Client:
         """Whether the pipe or stream has ended."""
         return isinstance(self._wire, Pipes | HttpSse) and self._wire.over
 
+    @property
+    def session(self) -> object:
+        """What what a server was told lasts as long as: its session, or the connection where there is none."""
+        return self._wire.session if isinstance(self._wire, StreamableHttp) else None
+
     def has(self, capability: str, part: str | None = None) -> bool:
         """Whether the server declared a capability, or one part of it."""
         held = self.told.get("capabilities", {}).get(capability)
@@ -147,11 +163,15 @@ class Client:
         """Find the era (specification 2026-07-28, basic/versioning, Dual-era clients)."""
         self.version = MODERN
         try:
-            told = await self._send("server/discover", {}, _deaf, seconds=PROBE_SECONDS)
+            try:
+                told = await self._send("server/discover", {}, _deaf, seconds=PROBE_SECONDS)
+            except RpcError as wrong:
+                if wrong.code != UNSUPPORTED_VERSION or MODERN not in _supported(wrong):
+                    raise
+                told = await self._send("server/discover", {}, _deaf, seconds=PROBE_SECONDS)
         except RpcError as wrong:
-            supported = wrong.data.get("supported") if isinstance(wrong.data, Mapping) else None
-            foreign = isinstance(supported, list) and not {MODERN, *LEGACY} & set(map(str, supported))
-            if wrong.code == UNSUPPORTED_VERSION and foreign:
+            supported = _supported(wrong)
+            if wrong.code == UNSUPPORTED_VERSION and supported and not {MODERN, *LEGACY} & supported:
                 raise
         except NotMcp as wrong:
             if not 400 <= wrong.status < 500:
@@ -205,9 +225,23 @@ class Client:
         Raises ``RpcError``, ``TransportError`` kinds, ``Unauthorized``, ``SessionEnded`` and ``NotMcp``.
         """
         headers = {name: told for name, value in (mirrored or {}).items() if (told := _told(value)) is not None}
-        return await self._send(
-            method, params, hear, seconds=seconds, capabilities=capabilities, headers=headers, logs=logs, follow=True
-        )
+        wire = self._wire
+        stream = wire if capabilities and not self.modern and isinstance(wire, StreamableHttp) else None
+        async with self._ear.open(stream):
+            return await self._send(
+                method,
+                params,
+                hear,
+                seconds=seconds,
+                capabilities=capabilities,
+                headers=headers,
+                logs=logs,
+                follow=True,
+            )
+
+    async def ask(self, method: str, params: Mapping[str, Any]) -> Message:
+        """The result of a request during which nothing is heard. Raises as ``call`` does."""
+        return await self._send(method, params, _deaf, seconds=CONNECT_SECONDS)
 
     async def definitions(self) -> Message:
         """All lists of the server, with ``instructions`` and ``serverInfo``; those it does not have are empty.
@@ -243,15 +277,18 @@ class Client:
             params = {"cursor": cursor}
         raise Lost(f"its {method} has more than {PAGES} pages")
 
-    async def listen(self, changed: Conversation) -> bool:
+    async def listen(self, changed: Conversation, uris: AbstractSet[str] = frozenset()) -> bool:
         """Hear of changed lists until the stream ends, or raise why it ended; False at once where the server tells of
-        none. On a pipe it lasts as long as the connection."""
+        none. On a pipe it lasts as long as the connection. ``uris`` are the resources watched by it (2026-07-28; the
+        eras before are told by requests)."""
         if not self.modern:
             await self._wire.listen(changed)
             return True
-        wants = {
+        wants: Message = {
             f"{name}ListChanged": True for name in ("tools", "prompts", "resources") if self.has(name, "listChanged")
         }
+        if uris and self.has("resources", "subscribe"):
+            wants["resourceSubscriptions"] = sorted(uris)
         asking = self._send("subscriptions/listen", {"notifications": wants}, changed, seconds=None) if wants else None
         if not self.tied:
             if asking is not None:
@@ -315,6 +352,12 @@ class Client:
 
 async def _deaf(method: str, params: Mapping[str, Any]) -> Message | None:
     raise RpcError(METHOD_NOT_FOUND, f"{method} is not answered here")
+
+
+def _supported(wrong: RpcError) -> set[str]:
+    """The revisions that a server says it supports (2026-07-28, basic/versioning)."""
+    held = wrong.data.get("supported") if isinstance(wrong.data, Mapping) else None
+    return set(map(str, held)) if isinstance(held, list) else set()
 
 
 def _sane(told: Mapping[str, Any], info: Any) -> Message:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from hub.upstream.errors import Lost, TransportError
-from hub.upstream.mcp.wire import METHOD_NOT_FOUND, SAID_MAX, Conversation, Message, RpcError, heard
+from hub.upstream.mcp.wire import CALLS, METHOD_NOT_FOUND, OF_A_CALL, SAID_MAX, Conversation, Message, RpcError, heard
 
 Write = Callable[[Message], Awaitable[None]]
 
@@ -43,7 +43,7 @@ class Duplex:
         if self.over is not None:
             raise self.over
         loop = asyncio.get_running_loop()
-        called = message.get("method") in ("tools/call", "resources/read", "prompts/get")
+        called = message.get("method") in CALLS
         pending = self._pending[message["id"]] = _Pending(loop.create_future(), hear, called)
         try:
             async with asyncio.timeout(seconds):
@@ -92,7 +92,7 @@ class Duplex:
         params = message.get("params")
         token = params.get("progressToken") if isinstance(params, Mapping) else None
         pending = self._pending.get(token)
-        if pending is None and message["method"].startswith(("notifications/message", "elicitation/", "sampling/")):
+        if pending is None and message["method"].startswith(OF_A_CALL):
             calls = [one for one in self._pending.values() if one.call]
             pending = calls[0] if len(calls) == 1 else None
         if pending is not None:

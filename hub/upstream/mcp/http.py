@@ -4,16 +4,28 @@ Redirects are not followed: a server's address is what was agreed to. Which era 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import orjson
 
 from hub.sdk.http import Outgoing
 from hub.upstream.errors import Lost, NotSent, TransportError
 from hub.upstream.mcp.events import Event, Events
-from hub.upstream.mcp.wire import SAID_MAX, Conversation, Message, NotMcp, SessionEnded, Unauthorized, heard, parsed
+from hub.upstream.mcp.wire import (
+    CALLS,
+    MODERN,
+    OF_A_CALL,
+    SAID_MAX,
+    Conversation,
+    Message,
+    NotMcp,
+    SessionEnded,
+    Unauthorized,
+    heard,
+    parsed,
+)
 from hub.upstream.streaming import Streamed
 
 BODY_MAX = 16_000_000
@@ -46,7 +58,12 @@ class StreamableHttp:
         self._connector = connector
         self._headers = headers
         self._version: str | None = None
+        self._calls: dict[object, _Reading] = {}
         self.session: str | None = None
+        self.listening = asyncio.Event()
+        """Set while the stream of a GET is open."""
+        self.silent = False
+        """Whether the server has no such stream."""
 
     def settled(self, version: str) -> None:
         """See ``Wire``."""
@@ -60,11 +77,33 @@ class StreamableHttp:
             async with asyncio.timeout(seconds):
                 return await self._request(message, hear, headers)
         except TimeoutError:
+            await self._cancel(message)
             raise Lost(f"no whole answer within {seconds:g} s") from None
+        except asyncio.CancelledError:
+            await self._cancel(message)
+            raise
+
+    async def _cancel(self, message: Message) -> None:
+        """Tell the server that nobody waits any more. Before 2026-07-28 a stream that ends does not say it
+        (2025-11-25, basic/transports, Sending Messages to the Server)."""
+        if self._version in (None, MODERN) or message.get("method") not in CALLS:
+            return
+        told = {"requestId": message["id"], "reason": "nobody waits for it any more"}
+        with suppress(TransportError, Unauthorized, SessionEnded, NotMcp, TimeoutError):
+            async with asyncio.timeout(1):
+                await self.notify({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": told})
 
     async def _request(self, message: Message, hear: Conversation, headers: Mapping[str, str]) -> Message:
         outgoing = self._post(message, headers)
-        reading = _Reading(message["id"])
+        reading = _Reading(message["id"], hear)
+        if message.get("method") in CALLS:
+            self._calls[reading.id] = reading
+        try:
+            return await self._answered(message, outgoing, reading, hear)
+        finally:
+            self._calls.pop(reading.id, None)
+
+    async def _answered(self, message: Message, outgoing: Outgoing, reading: "_Reading", hear: Conversation) -> Message:
         async with self._streams.stream(outgoing, connector=self._connector, timeout=240.0) as reply:
             if reply.headers.get("content-type", "").lower().startswith("text/event-stream") and reply.status == 200:
                 self._remember(message, reply)
@@ -108,9 +147,15 @@ class StreamableHttp:
         return None
 
     async def _hear(self, message: Message, reading: "_Reading", hear: Conversation) -> None:
-        reading.said += 1
-        if reading.id is not None and reading.said > SAID_MAX:
-            raise NotMcp(200, f"it sent more than {SAID_MAX:,} messages during one request")
+        if reading.id is not None:
+            reading.count()
+        elif "id" in message:
+            # A question may wait for a person; what else comes by this stream must not wait for that.
+            reading.answer(self._reply(message, hear))
+            return
+        await self._reply(message, hear)
+
+    async def _reply(self, message: Message, hear: Conversation) -> None:
         response = await heard(message, hear)
         if response is not None:
             await self.notify(response)
@@ -123,13 +168,37 @@ class StreamableHttp:
                 await self._checked(reply)
 
     async def listen(self, hear: Conversation) -> None:
-        """See ``Wire``: the stream of a GET (2025-11-25, Listening for Messages from the Server)."""
-        reading = _Reading(None)
+        """See ``Wire``: the stream of a GET (2025-11-25, Listening for Messages from the Server).
+
+        Many servers send there what belongs to a call: it goes to the call it names, or to the only one under way.
+        """
+        reading = _Reading(None, hear)
         outgoing = self._get({})
         async with self._streams.stream(outgoing, connector=self._connector, timeout=HEAD_SECONDS) as reply:
             if reply.status != 200 or not reply.headers.get("content-type", "").startswith("text/event-stream"):
+                self.silent = reply.status in (200, 400, 404, 405, 501)
                 raise NotMcp(reply.status, "it has no stream of its own")
-            await self._events(reply, reading, hear)
+            self.listening.set()
+            try:
+                await self._events(reply, reading, self._astray(hear))
+            finally:
+                self.listening.clear()
+                for task in reading.answering:
+                    task.cancel()
+
+    def _astray(self, hear: Conversation) -> Conversation:
+        """``hear`` for what belongs to no call."""
+
+        async def heard_astray(method: str, params: Mapping[str, Any]) -> Message | None:
+            call = self._calls.get(params.get("progressToken"))
+            if call is None and method.startswith(OF_A_CALL) and len(self._calls) == 1:
+                call = next(iter(self._calls.values()))
+            if call is None:
+                return await hear(method, params)
+            call.count()
+            return await call.hear(method, params)
+
+        return heard_astray
 
     async def close(self) -> None:
         """End the session, where there is one (2025-11-25, Session Management)."""
@@ -191,11 +260,30 @@ class StreamableHttp:
 class _Reading:
     """Where the reading of one request's answer stands."""
 
-    def __init__(self, id: object) -> None:
+    def __init__(self, id: object, hear: Conversation) -> None:
         self.id = id
+        self.hear = hear
         self.last: str | None = None
         self.retry = 1.0
         self.said = 0
+        self.answering: set[asyncio.Task[None]] = set()
+
+    def count(self) -> None:
+        """One more message. Raises ``NotMcp`` where they are too many."""
+        self.said += 1
+        if self.said > SAID_MAX:
+            raise NotMcp(200, f"it sent more than {SAID_MAX:,} messages during one request")
+
+    def answer(self, work: Coroutine[Any, Any, None]) -> None:
+        """Answer a question beside what else comes. One that cannot be sent is the server's to miss."""
+
+        async def answered() -> None:
+            with suppress(TransportError, Unauthorized, SessionEnded, NotMcp, TimeoutError):
+                await work
+
+        task = asyncio.create_task(answered())
+        self.answering.add(task)
+        task.add_done_callback(self.answering.discard)
 
     def note(self, event: Event) -> None:
         """Remember where an event stands in its stream."""

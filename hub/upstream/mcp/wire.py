@@ -15,11 +15,20 @@ Conversation = Callable[[str, Mapping[str, Any]], Awaitable[Message | None]]
 """Hears what a server says while a request is under way: method and params. For a request of the server it returns
 the result, or raises ``RpcError``; for a notification what it returns is not looked at."""
 
+MODERN = "2026-07-28"
+"""The revision without sessions and without requests of the server."""
+
 METHOD_NOT_FOUND = -32601
 UNSUPPORTED_VERSION = -32022
 
 SAID_MAX = 10_000
 """Notifications and questions during one request; a server that talks without end is cut off."""
+
+CALLS = frozenset({"tools/call", "resources/read", "prompts/get"})
+"""What a server may ask questions during."""
+
+OF_A_CALL = ("notifications/message", "elicitation/", "sampling/")
+"""What belongs to a call though servers before 2026-07-28 do not say to which."""
 
 
 class RpcError(Exception):

@@ -1,6 +1,6 @@
 """``/account/connections``: a person's accounts at apps: how they fare, their names, which one reads, and their end.
 
-Nobody sees another's here, admins included.
+Those shared with them stand beside, to be used and not to be changed. What admins see besides is ``oversight.py``'s.
 """
 
 from collections.abc import Callable
@@ -8,11 +8,12 @@ from collections.abc import Callable
 from aiohttp import web
 
 from hub.broker.assembly import Brokerage
-from hub.broker.connecting import ConnectRefused
+from hub.broker.refused import ConnectRefused
 from hub.clock import Clock
 from hub.gateway.own_tools import health_of
 from hub.registry import Catalog
 from hub.store import Store
+from hub.web.accounts.oversight import Oversight
 from hub.web.people.pages import form_of, page, see, shown
 from hub.web.people.session import require_sign_in
 
@@ -27,10 +28,12 @@ class ConnectionPages:
         self._catalog = catalog
         self._rows = store.connections
         self._clock = clock
+        self._oversight = Oversight(brokerage, store)
 
     def routes(self, app: web.Application) -> None:
         """Add the routes to ``app``."""
         app.router.add_get(PATH, page(self._listed))
+        self._oversight.routes(app, PATH)
         app.router.add_post(f"{PATH}/{{id}}/rename", page(self._rename))
         app.router.add_post(f"{PATH}/{{id}}/default", page(self._default))
         app.router.add_post(f"{PATH}/{{id}}/disconnect", page(self._disconnect))
@@ -52,8 +55,20 @@ class ConnectionPages:
                     "several": sum(other.provider == one.provider for other in mine) > 1,
                 }
             )
+        shared = (await self._brokerage.broker.shared(who.user.id)).values()
+        halted = await self._oversight.halts() if who.admin else []
+        overseen = await self._oversight.rows(who) if who.admin else None
         offered = [loaded for loaded in catalog.connectors.values() if loaded.provider is not None]
-        return shown(request, "accounts/connections.html", who=who, rows=rows, offered=offered)
+        return shown(
+            request,
+            "accounts/connections.html",
+            who=who,
+            rows=rows,
+            offered=offered,
+            shared=[(one, _title(catalog, one.connection.provider)) for one in shared],
+            overseen=overseen,
+            halted=halted,
+        )
 
     async def _rename(self, request: web.Request) -> web.Response:
         who = await require_sign_in(request)
@@ -83,7 +98,13 @@ class ConnectionPages:
     async def _disconnect(self, request: web.Request) -> web.Response:
         who = await require_sign_in(request)
         await form_of(request)
-        ended = await self._brokerage.ending.disconnect(who.user.id, request.match_info["id"])
+        id = request.match_info["id"]
+        ended = await self._brokerage.ending.disconnect(who.user.id, id, by=who.user.name)
         if ended is None:
             raise ConnectRefused("You have no such account.")
         return shown(request, "accounts/ended.html", ended=ended)
+
+
+def _title(catalog: Catalog, provider: str) -> str:
+    found = catalog.providers.get(provider)
+    return found.title if found is not None else provider

@@ -9,6 +9,7 @@ from hub.clock import Clock
 from hub.identity.oauth.server import AuthorizationServer
 from hub.identity.oauth.trace import Trace
 from hub.store import Store
+from hub.web.oauth.app_pages import AppPages, Offering
 from hub.web.oauth.arrivals import Arrivals
 from hub.web.oauth.consent import ConsentPages
 from hub.web.oauth.endpoints import Endpoints, resource_routes
@@ -20,9 +21,16 @@ __all__ = ["Arrivals", "add_oauth", "new_clients", "resource_routes"]
 
 
 def add_oauth(
-    app: web.Application, server: AuthorizationServer, store: Store, clock: Clock, trace: Trace, arrivals: Arrivals
+    app: web.Application,
+    server: AuthorizationServer,
+    store: Store,
+    clock: Clock,
+    trace: Trace,
+    arrivals: Arrivals,
+    offering: Offering,
 ) -> None:
-    """Add all routes of the authorization server, and the documents of the resources it guards."""
+    """Add all routes of the authorization server, and the documents of the resources it guards. ``offering`` are the
+    apps people may connect after a yes."""
     profiles, public_url = server.profiles, server.public_url
     Endpoints(
         server.clients,
@@ -33,7 +41,9 @@ def add_oauth(
         profiles=profiles,
         arrivals=arrivals,
     ).routes(app)
-    ConsentPages(server.authorization, clock, profiles=profiles, arrivals=arrivals).routes(app)
+    apps = AppPages(server.authorization, server.withheld, offering, arrivals)
+    apps.routes(app)
+    ConsentPages(server.authorization, clock, profiles=profiles, arrivals=arrivals, apps=apps).routes(app)
     TracePages(trace, clock, public_url=public_url).routes(app)
     GrantPages(store, profiles=profiles).routes(app)
     HostPages(server.hosts).routes(app)

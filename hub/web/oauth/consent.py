@@ -4,9 +4,6 @@ The page names the client and above all where they are sent back to; it is never
 token and the sealed request, and its answer is a 303 (specification 2026-07-28, basic/authorization; RFC 9700, 4.12).
 """
 
-from typing import Any
-
-import aiohttp_jinja2
 from aiohttp import web
 
 from hub.clock import Clock
@@ -20,8 +17,11 @@ from hub.identity.oauth.request import AuthorizationRequest
 from hub.observe import log
 from hub.store import StoreUnavailable
 from hub.web.client_address import client_address, neighbourhood
+from hub.web.oauth.answers import form_action, problem, rendered, sent
+from hub.web.oauth.app_pages import AppPages
 from hub.web.oauth.arrivals import Arrivals
 from hub.web.oauth.forms import Pairs, form_of, once, query_of
+from hub.web.people.pages import see
 from hub.web.people.session import SignedIn, check_csrf, csrf_field, require_sign_in, signed_in
 from hub.web.site import PAGE_HEADERS
 
@@ -31,7 +31,17 @@ _log = log("web.oauth")
 class ConsentPages:
     """The authorization endpoint."""
 
-    def __init__(self, authorization: Authorization, clock: Clock, *, profiles: Profiles, arrivals: Arrivals) -> None:
+    def __init__(
+        self,
+        authorization: Authorization,
+        clock: Clock,
+        *,
+        profiles: Profiles,
+        arrivals: Arrivals,
+        apps: AppPages | None = None,
+    ) -> None:
+        """``apps`` is the page that follows a yes, where apps can be connected here."""
+        self._apps = apps
         self._arrivals = arrivals
         self._authorization = authorization
         self._profiles = profiles
@@ -56,16 +66,16 @@ class ConsentPages:
             if known is not None:
                 location = await self._authorization.approved_anew(asked, who.user.id, known)
                 self._arrivals.asked(request, asked, "consent", "ok", f"as before: {known.key}")
-                return _sent(location) if not _by_own_form(request) else _onward(request, location, asked)
+                return sent(location) if not _by_own_form(request) else _onward(request, location, asked)
             self._arrivals.asked(request, asked, "consent", "waits", "the page is shown")
             return self._page(request, asked, standing, who)
         except ErrorRedirect as wrong:
             self._arrivals.not_asked(request, pairs, str(wrong))
             _log.info("an authorization request was wrong", error=wrong.code, reason=str(wrong))
-            return _sent(wrong.location)
+            return sent(wrong.location)
         except (PageError, OAuthError, StoreUnavailable) as wrong:
             self._arrivals.not_asked(request, pairs, str(wrong))
-            return _problem(request, wrong)
+            return problem(request, wrong)
 
     async def _who(self, request: web.Request, asked: AuthorizationRequest) -> SignedIn:
         """Who is asked; raises the redirect to the sign-in page."""
@@ -90,15 +100,19 @@ class ConsentPages:
             if form.get("answer") != "allow":
                 location = await self._authorization.refused(asked)
                 self._arrivals.asked(request, asked, "consent", "wrong", "the person said no")
-                return _sent(location)
-            choice = form.get("choice", "")
-            location = await self._authorization.approved(asked, who.user.id, choice, nonce)
-            self._arrivals.asked(request, asked, "consent", "ok", f"allowed: {choice}")
-            return _sent(location)
+                return sent(location)
+            choice = self._authorization.chosen(asked, form.get("choice", ""))
+            path = await self._apps.begin(request, asked, who, choice, nonce) if self._apps is not None else None
+            if path is not None:
+                self._arrivals.asked(request, asked, "consent", "ok", f"allowed: {choice.key}")
+                return see(path)
+            location = await self._authorization.approved(asked, who.user.id, choice.key, nonce)
+            self._arrivals.asked(request, asked, "consent", "ok", f"allowed: {choice.key}")
+            return sent(location)
         except (PageError, OAuthError, StoreUnavailable) as wrong:
             if asked is not None:
                 self._arrivals.asked(request, asked, "consent", "wrong", str(wrong))
-            return _problem(request, wrong)
+            return problem(request, wrong)
 
     def _check_rate(self, request: web.Request) -> None:
         wait = self._allowance.take(neighbourhood(client_address(request)))
@@ -110,7 +124,7 @@ class ConsentPages:
     ) -> web.Response:
         offered = self._authorization.choices(asked)
         door = self._profiles.get(asked.door) if asked.door is not None else None
-        page = _rendered(
+        page = rendered(
             request,
             "oauth/consent.html",
             asked=asked,
@@ -123,7 +137,7 @@ class ConsentPages:
             sealed=self._authorization.sealed(asked, who.user.id, who.session_id),
             csrf=csrf_field(request),
         )
-        policy = PAGE_HEADERS["Content-Security-Policy"].replace("form-action 'self'", _form_action(asked))
+        policy = PAGE_HEADERS["Content-Security-Policy"].replace("form-action 'self'", form_action(asked))
         page.headers["Content-Security-Policy"] = policy
         return page
 
@@ -143,23 +157,7 @@ class ConsentPages:
             "denied": state == "denied",
             "admin": who.user.role == "admin",
         }
-        return _rendered(request, "oauth/waiting.html", 403, **shown)
-
-
-def _form_action(asked: AuthorizationRequest) -> str:
-    """Where the page's form may lead.
-
-    Browsers hold this against the answer's redirect and every one that follows it: clients lead people on to pages of
-    theirs elsewhere, and a policy cannot name ``[::1]``. So only the schemes are said; the page has one form, and its
-    answer leads to the redirect URI that was checked.
-    """
-    return "form-action 'self' https:" + (" http:" if asked.redirect.loopback else "")
-
-
-def _sent(location: str) -> web.Response:
-    # 303, so that no browser repeats the form's POST there. Not web.HTTPSeeOther, which would spell the URI anew.
-    headers = {"Location": location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-    return web.Response(status=303, headers=headers)
+        return rendered(request, "oauth/waiting.html", 403, **shown)
 
 
 def _by_own_form(request: web.Request) -> bool:
@@ -169,22 +167,6 @@ def _by_own_form(request: web.Request) -> bool:
 
 def _onward(request: web.Request, location: str, asked: AuthorizationRequest) -> web.Response:
     """A page that leads on: that form's policy (``form-action 'self'``) holds for redirects that follow it, too."""
-    page = _rendered(request, "oauth/onward.html", location=location, host=asked.redirect.host)
+    page = rendered(request, "oauth/onward.html", location=location, host=asked.redirect.host)
     page.headers["Refresh"] = f"0; url={location}"
-    return page
-
-
-def _problem(request: web.Request, wrong: PageError | OAuthError | StoreUnavailable) -> web.Response:
-    status, text = 400, str(wrong)
-    if isinstance(wrong, OAuthError):
-        status = wrong.status
-    elif isinstance(wrong, StoreUnavailable):
-        _log.error("an authorization request cannot be answered", reason=text)
-        status, text = 503, "The hub cannot look this up right now. Try again shortly."
-    return _rendered(request, "oauth/problem.html", status, text=text)
-
-
-def _rendered(request: web.Request, template: str, status: int = 200, **values: Any) -> web.Response:
-    page = aiohttp_jinja2.render_template(template, request, values, status=status)
-    page.headers.update(PAGE_HEADERS)
     return page

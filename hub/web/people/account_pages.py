@@ -4,6 +4,8 @@ Second factors have their own page (``second_factor_pages.py``). Whatever change
 asks for a sign-in of the last half hour.
 """
 
+from collections.abc import Awaitable, Callable, Sequence
+
 from aiohttp import web
 
 from hub.identity import Profiles
@@ -23,13 +25,23 @@ GRANTS: dict[str, frozenset[Effect]] = {
 DAYS: dict[str, int | None] = {"30": 30, "90": 90, "365": 365, "never": None}
 """When a token ends, by the words of the form."""
 
+Waiting = Callable[[], Awaitable[int]]
+"""On how many other MCP servers something waits for an admin."""
+
+Held = Callable[[], Sequence[object]]
+"""The connectors that are held back until an admin agrees, each with ``name`` and ``reason``."""
+
 
 class AccountPages:
     """The account page and its forms."""
 
-    def __init__(self, people: People, profiles: Profiles) -> None:
+    def __init__(
+        self, people: People, profiles: Profiles, waiting: Waiting | None = None, held: Held | None = None
+    ) -> None:
         self._people = people
         self._profiles = profiles
+        self._waiting = waiting
+        self._held = held
 
     def routes(self, app: web.Application) -> None:
         """Add the routes to ``app``."""
@@ -53,6 +65,8 @@ class AccountPages:
             elsewhere=self._people.openid.titles,
             effects=EFFECTS,
             profiles=self._profiles,
+            waiting=await self._waiting() if who.admin and self._waiting is not None else 0,
+            held=self._held() if who.admin and self._held is not None else (),
         )
 
     async def _fresh(self, request: web.Request) -> tuple[SignedIn, dict[str, str]]:

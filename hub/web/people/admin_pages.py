@@ -3,10 +3,11 @@
 Every route wants an admin with a second factor. Not the rest of the console.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
+from hub.broker.ending import Ended
 from hub.identity.people import People
 from hub.identity.people.refusals import ChangeRefused
 from hub.store import Role, User
@@ -16,6 +17,9 @@ from hub.web.people.session import DOOR, require_admin
 _HERE = "/console/people"
 ROLES: dict[str, Role] = {"member": "member", "admin": "admin"}
 
+End = Callable[[str, str], Awaitable[Sequence[Ended]]]
+"""Ends all accounts at apps of the person with this id; by the admin of this name."""
+
 Deed = Callable[[str, User, dict[str, str]], Awaitable[object]]
 """What is done to a person: their id, the admin, the form."""
 
@@ -23,8 +27,9 @@ Deed = Callable[[str, User, dict[str, str]], Awaitable[object]]
 class AdminPages:
     """The page of all people and its forms."""
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, people: People, end: End | None = None) -> None:
         self._people = people
+        self._end = end
 
     def routes(self, app: web.Application) -> None:
         """Add the routes to ``app``."""
@@ -33,7 +38,7 @@ class AdminPages:
         app.router.add_post(f"{_HERE}/invitations", page(self._invite))
         app.router.add_post(f"{_HERE}/invitations/{{id}}/withdraw", self._done(self._withdraw))
         app.router.add_post(f"{_HERE}/{{id}}/reset", page(self._reset))
-        app.router.add_post(f"{_HERE}/{{id}}/disable", self._done(lambda id, admin, _: people.disable(id, admin)))
+        app.router.add_post(f"{_HERE}/{{id}}/disable", page(self._disable))
         app.router.add_post(f"{_HERE}/{{id}}/enable", self._done(lambda id, _admin, _form: people.enable(id)))
         app.router.add_post(f"{_HERE}/{{id}}/end-sessions", self._done(lambda id, _a, _f: people.end_sessions(id)))
         app.router.add_post(f"{_HERE}/{{id}}/role", self._done(self._role))
@@ -59,6 +64,13 @@ class AdminPages:
         await form_of(request)
         user, secret = await self._people.reset(request.match_info["id"])
         return self._link(request, secret, user.name)
+
+    async def _disable(self, request: web.Request) -> web.Response:
+        who = await require_admin(request)
+        await form_of(request)
+        user = await self._people.disable(request.match_info["id"], who.user)
+        ended = await self._end(user.id, who.user.name) if self._end is not None else []
+        return shown(request, "accounts/report.html", name=user.name, ended=ended) if ended else see(_HERE)
 
     async def _withdraw(self, id: str, _admin: User, _form: dict[str, str]) -> None:
         if not await self._people.store.invitations.withdraw(id):

@@ -5,7 +5,8 @@ import Provider from 'oidc-provider';
 
 const asked = JSON.parse(process.argv[2]);
 const issuer = `http://localhost:${asked.port}`;
-const state = { token_calls: 0, refreshes: 0, api_calls: 0, fail: null, issued: [] };
+const state = { token_calls: 0, refreshes: 0, api_calls: 0, fail: null, issued: [], lost_revocations: 0,
+  access_seconds: asked.access_seconds ?? 3600 };
 
 const provider = new Provider(issuer, {
   clients: asked.clients,
@@ -13,6 +14,7 @@ const provider = new Provider(issuer, {
   features: {
     revocation: { enabled: true },
     clientCredentials: { enabled: true },
+    deviceFlow: { enabled: true },
     devInteractions: { enabled: true },
   },
   scopes: ['openid', 'email', 'offline_access', 'notes:read', 'notes:write'],
@@ -21,8 +23,9 @@ const provider = new Provider(issuer, {
   issueRefreshToken: async () => true,
   rotateRefreshToken: () => true,
   ttl: {
-    AccessToken: asked.access_seconds ?? 3600, Grant: 86400, Session: 86400, Interaction: 600, IdToken: 600,
+    AccessToken: () => state.access_seconds, Grant: 86400, Session: 86400, Interaction: 600, IdToken: 600,
     AuthorizationCode: 60, RefreshToken: 86400, ClientCredentials: asked.access_seconds ?? 3600,
+    DeviceCode: asked.device_seconds ?? 600,
   },
   cookies: { keys: ['test'] },
 });
@@ -44,7 +47,7 @@ async function api(request, response) {
   const token = await provider.AccessToken.find(shown) ?? await provider.ClientCredentials.find(shown);
   if (!token || token.isExpired) return told(response, 401, { error: 'invalid_token', seen: shown });
   if (request.url.startsWith('/api/forbidden')) return told(response, 401, { error: 'not_for_you' });
-  return told(response, 200, { whose: token.accountId ?? token.clientId, echo: shown });
+  return told(response, 200, { whose: token.accountId ?? token.clientId, echo: shown, text: 'planted-content of the note' });
 }
 
 const serve = provider.callback();
@@ -55,6 +58,10 @@ http.createServer(async (request, response) => {
     return told(response, 200, state);
   }
   if (request.url.startsWith('/api/')) return api(request, response);
+  if (request.url === '/token/revocation' && state.lost_revocations > 0) {
+    state.lost_revocations -= 1;
+    return request.socket.destroy();
+  }
   if (request.url !== '/token') return serve(request, response);
   state.token_calls += 1;
   const fail = state.fail;
