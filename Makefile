@@ -13,6 +13,7 @@ JUPYTER := .cache/jupyter/.installed-$(shell cat tests/programs/jupyter.lock | c
 JUPYTERHUB := .cache/jupyterhub/.installed-$(shell cat tests/programs/jupyterhub.lock | cksum | tr ' ' -)
 KINTO := .cache/kinto/.installed-$(shell cat tests/programs/kinto.lock | cksum | tr ' ' -)
 PYGEOAPI := .cache/pygeoapi/.installed-$(shell cat tests/programs/pygeoapi.lock | cksum | tr ' ' -)
+AUTHLIB := .cache/authlib/.installed-$(shell cat tests/broker/authlib/authlib.lock | cksum | tr ' ' -)
 FASTMCP := .cache/fastmcp/.installed-$(shell cat tests/interop/fastmcp.lock | cksum | tr ' ' -)
 SERVERS := .cache/servers/.installed-$(shell cat tests/servers/programs/servers.lock | cksum | tr ' ' -)
 PACKAGES := $(wildcard tests/interop/package-lock.json tests/browser/package-lock.json \
@@ -58,7 +59,7 @@ $(STAMP): $(LOCKED)
 serve: $(STAMP)
 	$(BIN)/hub serve $(ARGS)
 
-# A file's tests stay together. WORKERS=0 runs all in one process, as a debugger needs it.
+# A file's tests stay together, the longest begin (tests/schedule.py). WORKERS=0 runs all in one process, as a debugger needs it.
 WORKERS ?= 2
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
@@ -110,7 +111,7 @@ mutations: $(STAMP)
 	$(BIN)/python -m tests.mutations.run $(ARGS)
 
 # Tests that need one of these skip without it; HUB_CI=1 turns such a skip into a failure (tests/skips.txt).
-programs: $(JUPYTER) $(JUPYTERHUB) $(KINTO) $(PYGEOAPI) $(FASTMCP) $(SERVERS) \
+programs: $(JUPYTER) $(JUPYTERHUB) $(KINTO) $(PYGEOAPI) $(AUTHLIB) $(FASTMCP) $(SERVERS) \
 		$(patsubst %/package-lock.json,%/node_modules/.installed,$(PACKAGES))
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 		echo "chromium is not on PATH: install your system's package for the tests with a browser." >&2
@@ -137,6 +138,11 @@ $(KINTO): tests/programs/kinto.lock
 $(PYGEOAPI): tests/programs/pygeoapi.lock
 	$(PYTHON) -m venv --clear .cache/pygeoapi
 	.cache/pygeoapi/bin/python $(PIP) -r $<
+	@touch $@
+
+$(AUTHLIB): tests/broker/authlib/authlib.lock
+	$(PYTHON) -m venv --clear .cache/authlib
+	.cache/authlib/bin/python $(PIP) -r $<
 	@touch $@
 
 $(FASTMCP): tests/interop/fastmcp.lock
@@ -166,6 +172,7 @@ lock: $(STAMP)
 	$(COMPILE) tests/programs/jupyterhub.in --output-file tests/programs/jupyterhub.lock
 	$(COMPILE) tests/programs/kinto.in --output-file tests/programs/kinto.lock
 	$(COMPILE) tests/programs/pygeoapi.in --output-file tests/programs/pygeoapi.lock
+	$(COMPILE) tests/broker/authlib/authlib.in --output-file tests/broker/authlib/authlib.lock
 	$(COMPILE) tests/interop/fastmcp.in --output-file tests/interop/fastmcp.lock
 	$(COMPILE) tests/servers/programs/servers.in --output-file tests/servers/programs/servers.lock
 

@@ -24,6 +24,7 @@ from hub.gateway import Gateway
 from hub.gateway.acquaintance import Acquaintance
 from hub.gateway.admission import Admission, room_of
 from hub.gateway.files import CallFiles
+from hub.gateway.watches import Watches
 from hub.identity import Caller, Identity, local_caller, profiles_of
 from hub.identity.halts import Halts
 from hub.identity.identity import Origin
@@ -32,6 +33,7 @@ from hub.identity.oauth.server import AuthorizationServer
 from hub.identity.oauth.trace import Trace
 from hub.identity.people import People
 from hub.identity.people.openid_issuer import openid_settings
+from hub.identity.people.passwords import Cost
 from hub.machine import give_memory_back, watch_lag
 from hub.mcp_server import DOOR, Limits, McpServer
 from hub.observe import Metrics
@@ -82,8 +84,11 @@ class Hub:
     _stack: AsyncExitStack
 
     @classmethod
-    async def start(cls, config: Config, *, transport: Transport | None = None, clock: Clock | None = None) -> "Hub":
-        """Open everything a command needs. ``transport`` replaces the network (recordings).
+    async def start(
+        cls, config: Config, *, transport: Transport | None = None, clock: Clock | None = None, cost: Cost | None = None
+    ) -> "Hub":
+        """Open everything a command needs. ``transport`` replaces the network (recordings); ``cost`` is what the hash
+        of a password costs, where it is not to be the usual.
 
         Raises ``ConfigError`` when a part cannot be opened; what was opened by then is closed again.
         """
@@ -138,6 +143,7 @@ class Hub:
                 origin=origin_of(config.public_url),
                 openid={name: openid_settings(one) for name, one in config.oidc.items()},
                 send=upstream.send,
+                cost=cost,
             )
             oauth = AuthorizationServer.of(
                 store,
@@ -197,6 +203,11 @@ class Hub:
             store.changes.watch(servers.heard)
             servers.on_update(gateway.listeners.updated)
             gateway.listeners.on_watch(servers.watch)
+            watches = Watches(brokerage.broker, upstream.send, lambda: registry.catalog, servers, halts.why)
+            stack.push_async_callback(watches.close)
+            gateway.listeners.on_watch(lambda uris: watches.want(gateway.listeners.watchers()))
+            registry.on_change(lambda old, new: watches.again())
+            store.changes.watch(watches.heard)
             await registry.load()
             kept = stack.pop_all()
             return cls(
@@ -308,6 +319,7 @@ def application(hub: Hub) -> web.Application:
         if signs_in:
             works.append(asyncio.create_task(hub.brokerage.idle.keep(), name="idle-renewal"))
             works.append(asyncio.create_task(hub.brokerage.devices.keep(), name="device-flows"))
+            works.append(asyncio.create_task(hub.brokerage.lapsed.keep(), name="lapsed-choices"))
         yield
         for work in works:
             work.cancel()

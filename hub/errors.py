@@ -8,6 +8,7 @@
     ├── ConnectionNeeded     the user: an account must be connected or signed in again
     ├── ApprovalNeeded       the user: a call waits for a yes
     ├── ProviderUnavailable  time: try again later
+    │   ├── RateLimited      the same, where the app itself asks to wait
     │   └── HubBusy          the same, where the hub itself has too much to do
     ├── OperatorNeeded       the operator, while the hub runs
     ├── Refused              the operator or the user's grant: this caller may not do this
@@ -90,6 +91,10 @@ class ProviderUnavailable(HubError):
     def __init__(self, message: str, *, after: float | None = None) -> None:
         super().__init__(message)
         self.after = after
+
+
+class RateLimited(ProviderUnavailable):
+    """The app answered, and asks to be left alone for ``after`` seconds (None where it does not say how long)."""
 
 
 class HubBusy(ProviderUnavailable):

@@ -89,6 +89,20 @@ class Box:
         sealed = self._ciphers[self._newest].encrypt(nonce, inner, self._associated(bound))
         return _VERSION + self._newest + nonce + sealed
 
+    @property
+    def mark(self) -> bytes:
+        """What all that the newest key seals begins with, as bytes: version and key id."""
+        if self._ring.keys is not self._keys:
+            self._take(self._ring.keys)
+        return _VERSION + self._newest
+
+    def marked(self, token: str) -> bool:
+        """Whether ``token`` says that the newest key sealed it; that it opens is not said."""
+        try:
+            return base64.urlsafe_b64decode(token[:8].encode("ascii"))[: len(self.mark)] == self.mark
+        except (binascii.Error, UnicodeEncodeError):
+            return False
+
     def open(self, token: str, *, bound: str, now: float) -> bytes:
         """What was sealed. ``now`` in epoch seconds. Raises ``SealBroken`` for anything but an intact, live token."""
         try:

@@ -13,12 +13,12 @@ import os
 from collections.abc import Generator
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 import structlog
 
-from tests import plants
+from tests import plants, schedule
 
 LIST = Path(__file__).with_name("skips.txt")
 
@@ -47,6 +47,19 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the list once, so that a bad line stops the run at its start."""
     if strict():
         config.stash[ALLOWED] = allowed_skips(LIST.read_text() if LIST.exists() else "")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> schedule.LongestFirst | None:
+    """Begin with what takes longest; only where whole files stay together anyway."""
+    return schedule.LongestFirst(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a process of pytest-xdist: the order in which the tests are shared out."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: schedule.rank(item.nodeid))
 
 
 ALLOWED: pytest.StashKey[dict[str, str]] = pytest.StashKey()

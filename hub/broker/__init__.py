@@ -5,6 +5,7 @@ as declarations: it compares no provider's name.
 """
 
 from hub.broker.account import Account
-from hub.broker.broker import Broker, Purpose
+from hub.broker.broker import Broker
+from hub.broker.purpose import Purpose
 
 __all__ = ["Account", "Broker", "Purpose"]

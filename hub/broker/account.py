@@ -4,117 +4,62 @@ A request leaves with the credential only where it goes to a host the provider d
 other request of the connector leaves as it is. Which account a call gets is the broker's (``broker.py``).
 """
 
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from hub.broker.credential import Credential, Settled
 from hub.broker.discovery.metadata import Challenge, challenge_of
 from hub.broker.own_code import OwnCode
-from hub.broker.signing import Signature, added, scrubbed, spellings, traces
+from hub.broker.signing import added, scrubbed
 from hub.broker.streams import Scrubbed
-from hub.broker.vault import Secrets
-from hub.errors import ConnectionNeeded, OperatorNeeded, ToolError
-from hub.sdk.context import Connection as Shown
-from hub.sdk.http import Outgoing, Reach, Reply, Send
-from hub.sdk.placeholders import Scope
-from hub.sdk.provider import Method, Provider, covers, secret_part, signing_of
+from hub.errors import ConnectionNeeded, OperatorNeeded, ProviderUnavailable, RateLimited, Refused, ToolError
+from hub.sdk.http import Outgoing, Reach, Reply
+from hub.sdk.limits import wait_asked
+from hub.sdk.provider import Provider, based, covers
 from hub.sdk.response import Reading, Rule, parsed, verify
-from hub.store.connections import Connection
 from hub.store.shares import Shared
 from hub.upstream.mcp.http import Streams
 from hub.upstream.streaming import Streamed
 
+_DOWN = frozenset({502, 503, 504})
+"""What stands in front of a vendor answers so where the vendor does not."""
 
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """One version of one connection's secrets, ready to sign with. Kept in memory only."""
-
-    kept: Connection
-    provider: Provider
-    method: Method
-    secrets: Secrets = field(repr=False)
-    hosts: tuple[str, ...]
-    signature: Signature = field(repr=False)
-    traces: tuple[str, ...] = field(repr=False)
-    spellings: tuple[re.Pattern[bytes], ...] = field(repr=False)
-    shown: Shown
-    """The account as connectors see it: never a secret."""
-
-    @classmethod
-    def of(cls, kept: Connection, provider: Provider, method: Method, secrets: Secrets) -> "Credential":
-        """The credential of a row. Raises ``ToolError`` where a setting is missing."""
-        hosts = provider.hosts(kept.settings)
-        if not provider.shipped:
-            hosts = tuple(host for host in hosts if host in kept.hosts)
-        signing = signing_of(method)
-        scope = Scope(secrets, kept.settings, kept.fields)
-        signature = Signature.of(signing, scope)
-        known = traces(secret_part(method, secrets), signing, scope)
-        shown = Shown(kept.id, kept.label, kept.fields)
-        return cls(kept, provider, method, secrets, hosts, signature, known, spellings(known), shown)
-
-
-Renew = Callable[[Credential], Awaitable[Credential | None]]
-"""Another credential in place of one that was refused, or None where there can be none."""
-
-Judge = Callable[[Credential], Awaitable[bool]]
-"""Whether the account works, asked of the provider; where not, that is noted."""
-
-
-Lacks = Callable[[Credential, Challenge], Awaitable[Exception]]
-"""What it means that a server wants scopes the account does not have; they are noted for its next connecting."""
+_STANDS = " What the call had changed by then may stand: check before calling it again."
 
 
 class Account:
-    """An account for one call; ``send`` is the ``Send`` its requests go through. ``several``: the person has more;
-    ``shared`` where it is another's. ``check`` is asked before each request that is signed, and raises where calls are
-    stopped."""
+    """An account for one call, by what is settled about it. Whether calls are stopped, and whether the account is still
+    there, is asked before each request that is signed, also before one is sent again."""
 
-    def __init__(
-        self,
-        credential: Credential,
-        connector: str,
-        send: Send,
-        ready: Callable[[Credential], Awaitable[Credential]],
-        renew: Renew,
-        judge: Judge,
-        own_code: OwnCode | None = None,
-        *,
-        several: bool,
-        lacks: Lacks | None = None,
-        check: Callable[[], None] = lambda: None,
-        shared: Shared | None = None,
-    ) -> None:
-        self._lacks = lacks
+    __slots__ = ("_acted", "_credential", "_settled", "id", "label", "several", "shown")
+
+    def __init__(self, settled: Settled) -> None:
+        credential = settled.credential
+        self._settled = settled
         self._credential = credential
-        self._connector = connector
-        self._send = send
-        self._ready = ready
-        self._renew = renew
-        self._judge = judge
-        self._own_code = own_code
-        self._check = check
-        self._shared = shared
-        self.several = several
-
-    @property
-    def shown(self) -> Shown:
+        self._acted = False
+        self.shown = credential.shown
         """The account as connectors and people see it."""
-        return self._credential.shown
-
-    @property
-    def id(self) -> str:
+        self.id = credential.shown.id
         """Which account it is, whatever its credential is today."""
-        return self._credential.kept.id
+        self.label = credential.shown.label
+        """What it is called for this person."""
+        self.several = settled.several
+        """Whether the person has more at this provider."""
 
     @property
-    def key(self) -> tuple[str, int, Provider]:
+    def owner(self) -> str:
+        """Whose account it is, by their id; not always who calls with it."""
+        return self._credential.kept.user_id
+
+    @property
+    def key(self) -> object:
         """What changes whenever something about the account does: what follows from it may be kept by it."""
-        kept = self._credential.kept
-        return kept.id, kept.version, self._credential.provider
+        return self._settled.credential.key
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -126,6 +71,10 @@ class Account:
         """The settings that may stand in a host."""
         declared = self._credential.provider.declared.settings
         return frozenset(name for name, setting in declared.items() if setting.host)
+
+    def based(self, base_url: str) -> str:
+        """A connector's ``base_url`` for accounts of this kind. Raises ``ConnectorError``."""
+        return based(base_url, self._credential.method)
 
     async def send(
         self,
@@ -139,33 +88,85 @@ class Account:
         A refused credential is renewed once and the request sent once more. Raises what ``Send`` raises, besides
         ``ConnectionNeeded``, ``OperatorNeeded``, and the errors the provider's own rules speak of.
         """
-        if not covers(self._credential.hosts, outgoing.url):
-            return await self._send(outgoing, reach, timeout=timeout)
-        self._check()
+        settled, credential = self._settled, self._credential
+        if not (outgoing.url.startswith(credential.origins) or covers(credential.hosts, outgoing.url)):
+            return await settled.send(outgoing, reach, timeout=timeout)
+        user_id = settled.user_id
+        if settled.people.get(user_id) is not settled.held or settled.halted(user_id) is not None:
+            await self._permitted(acted=self._acted)
         try:
-            return await self._signed(outgoing, reach, timeout)
+            if credential.renews and (ready := await settled.ready(credential)) is not credential:
+                credential = self._credential = ready
+                await self._permitted(acted=self._acted)
+            for again in (True, False):
+                asked = self._asked_again if outgoing.safe else partial(self._permitted, acted=True)
+                sent, private = credential.signature.on(outgoing, credential.traces, asked), credential.traces
+                if settled.own_code is not None and credential.provider.code is not None:
+                    sent, private = await self._by_own_code(settled.own_code, credential, sent)
+                try:
+                    reply = await settled.send(sent, reach, timeout=timeout)
+                except ProviderUnavailable as wrong:
+                    self._noted(wrong)
+                    raise
+                reply = scrubbed(reply, outgoing, sent, private, credential.spellings)
+                if reply.status >= 400 or (settled.pauses is not None and settled.pauses.held):
+                    self._heard(reply.status, reply.headers)
+                rule = _rule_on(reply, credential.provider) if credential.provider.rules else None
+                if reply.status != 401 if rule is None else rule.kind != "needs_sign_in":
+                    self._acted = self._acted or not outgoing.safe
+                    if (why := settled.halted(user_id)) is not None:
+                        # What was asked before an account was disconnected is answered; after a halt, nothing is.
+                        raise Refused(f"{why}{_STANDS}" if self._acted else why)
+                    return reply if rule is None else self._passed(reply, rule)
+                # What was ended meanwhile is neither renewed, nor tried once more, nor asked about.
+                await self._permitted(acted=self._acted)
+                renewed = await settled.renew(credential) if again else None
+                if renewed is None:
+                    break
+                credential = self._credential = renewed
+                await self._permitted(acted=self._acted)
+            if await settled.judge(credential):
+                host, label = urlsplit(outgoing.url).hostname, credential.kept.label
+                told = f"{host} refused this request (HTTP {reply.status}), although the account {label} works"
+                raise ToolError(f"{told}: it may not do this.")
+            return self._passed(reply, rule)
         except ConnectionNeeded as wrong:
-            if self._shared is None:
+            if settled.shared is None:
                 raise
-            raise for_owner(self._shared, wrong) from None
+            raise for_owner(settled.shared, wrong) from None
 
-    async def _signed(self, outgoing: Outgoing, reach: Reach, timeout: float) -> Reply:  # noqa: ASYNC109
-        self._credential = await self._ready(self._credential)
-        reply = await self._once(outgoing, reach, timeout)
-        if not self._refused(reply):
-            return self._passed(reply)
-        renewed = await self._renew(self._credential)
-        if renewed is not None:
-            self._credential = renewed
-            reply = await self._once(outgoing, reach, timeout)
-            if not self._refused(reply):
-                return self._passed(reply)
-        if await self._judge(self._credential):
-            host = urlsplit(outgoing.url).hostname
-            label = self._credential.kept.label
-            told = f"{host} refused this request (HTTP {reply.status}), although the account {label} works"
-            raise ToolError(f"{told}: it may not do this.")
-        return self._passed(reply)
+    async def _permitted(self, *, acted: bool) -> None:
+        """Raise unless the account may sign, now: ``Refused`` where calls are stopped, ``ConnectionNeeded`` where it
+        was disconnected, ``ToolError`` where it is shared no more. ``acted``: the call may have changed something at
+        the vendor by now, so that the person is not led to connect anew and have it all done once more."""
+        try:
+            self._check()
+            if self._settled.there is not None:
+                await self._settled.there()
+        except (ConnectionNeeded, ToolError, Refused) as wrong:
+            if not acted:
+                raise
+            told = f"{wrong}{_STANDS}"
+            raise (Refused(told) if isinstance(wrong, Refused) else ToolError(told)) from None
+
+    async def _asked_again(self) -> None:
+        """Whether a request that changes nothing may be sent once more. Raises as ``_permitted``."""
+        await self._permitted(acted=self._acted)
+
+    def _check(self) -> None:
+        why = self._settled.halted(self._settled.user_id)
+        if why is not None:
+            raise Refused(why)
+
+    async def _by_own_code(
+        self, own_code: OwnCode, credential: Credential, sent: Outgoing
+    ) -> tuple[Outgoing, tuple[str, ...]]:
+        """The signed request as the provider's own code makes it, and the texts that are secret in it."""
+        kept = credential.kept
+        own = await own_code.step(
+            credential.provider, "sign", sent, settings=kept.settings, fields=kept.fields, secrets=credential.secrets
+        )
+        return replace(own, again=sent.again), (*credential.traces, *added(sent, own))
 
     @asynccontextmanager
     async def stream(
@@ -182,15 +183,16 @@ class Account:
         Raises what ``streams`` raises, ``ConnectionNeeded`` (also for scopes the account lacks), and ``ToolError``.
         """
         if not covers(self._credential.hosts, outgoing.url):
-            raise ToolError(f"{urlsplit(outgoing.url).hostname} is no host the account {self.shown.label} is for.")
-        self._check()
+            raise ToolError(f"{urlsplit(outgoing.url).hostname} is no host the account {self.label} is for.")
+        await self._permitted(acted=False)
         try:
             async with self._streamed(streams, outgoing, connector, timeout) as reply:
                 yield reply
+            self._check()
         except ConnectionNeeded as wrong:
-            if self._shared is None:
+            if self._settled.shared is None:
                 raise
-            raise for_owner(self._shared, wrong) from None
+            raise for_owner(self._settled.shared, wrong) from None
 
     @asynccontextmanager
     async def _streamed(
@@ -200,16 +202,18 @@ class Account:
         connector: str,
         timeout: float,  # noqa: ASYNC109 - as above
     ) -> AsyncIterator[Streamed]:
-        self._credential = await self._ready(self._credential)
+        self._credential = await self._settled.ready(self._credential)
         for again in (True, False):
             credential = self._credential
             sent = credential.signature.on(outgoing, credential.traces)
             async with streams.stream(sent, connector=connector, timeout=timeout) as reply:
+                self._heard(reply.status, reply.headers)
                 if reply.status not in (401, 403):
                     yield Scrubbed(reply, credential.traces, credential.spellings)
                     return
                 status, challenge = reply.status, challenge_of(reply.headers.get("www-authenticate", ""))
-            renewed = await self._renew(credential) if again and status == 401 else None
+            await self._permitted(acted=False)
+            renewed = await self._settled.renew(credential) if again and status == 401 else None
             if renewed is None:
                 break
             self._credential = renewed
@@ -217,47 +221,50 @@ class Account:
 
     async def _declined(self, status: int, challenge: Challenge, outgoing: Outgoing) -> None:
         """Raise what a refused request of a stream means."""
-        if status == 403 and challenge.error == "insufficient_scope" and self._lacks is not None:
-            raise await self._lacks(self._credential, challenge)
+        if status == 403 and challenge.error == "insufficient_scope" and self._settled.lacks is not None:
+            raise await self._settled.lacks(self._credential, challenge)
         if status == 401:
-            await self._judge(self._credential)
+            await self._settled.judge(self._credential)
         host, label = urlsplit(outgoing.url).hostname, self._credential.kept.label
         raise ToolError(f"{host} refused this request (HTTP {status}) of the account {label}: it may not do this.")
 
-    async def _once(self, outgoing: Outgoing, reach: Reach, seconds: float) -> Reply:
-        credential = self._credential
-        sent = credential.signature.on(outgoing, credential.traces)
-        if self._own_code is None or credential.provider.code is None:
-            reply = await self._send(sent, reach, timeout=seconds)
-            return scrubbed(reply, outgoing, sent, credential.traces, credential.spellings)
-        kept = credential.kept
-        own = await self._own_code.step(
-            credential.provider, "sign", sent, settings=kept.settings, fields=kept.fields, secrets=credential.secrets
-        )
-        reply = await self._send(own, reach, timeout=seconds)
-        private = (*credential.traces, *added(sent, own))
-        return scrubbed(reply, outgoing, own, private, credential.spellings)
+    def came_to(self, wrong: Exception) -> None:
+        """Remember that a call ended with the vendor's asking to wait, as a connector's own rules may have found."""
+        if isinstance(wrong, RateLimited):
+            self._noted(wrong)
 
-    def _refused(self, reply: Reply) -> bool:
-        """Whether the reply says that the credential is no longer good."""
-        rule = self._rule(reply)
-        return rule.kind == "needs_sign_in" if rule is not None else reply.status == 401
+    def _noted(self, wrong: ProviderUnavailable) -> None:
+        """Remember that the vendor gave no answer, or asked to wait."""
+        if self._settled.pauses is not None:
+            self._settled.pauses.note(self._credential.kept, self._credential.provider.title, wrong)
 
-    def _passed(self, reply: Reply) -> Reply:
+    def _heard(self, status: int, headers: Mapping[str, str]) -> None:
+        """Remember what a reply's status says of the vendor."""
+        if status == 429:
+            self._noted(RateLimited("", after=wait_asked(headers)))
+        elif status in _DOWN:
+            self._noted(ProviderUnavailable("", after=wait_asked(headers)))
+        elif self._settled.pauses is not None:
+            self._settled.pauses.answered(self._credential.kept)
+
+    def _passed(self, reply: Reply, rule: Rule | None) -> Reply:
         """The reply; raises where the provider's rules say that it is an error. They apply before a connector's own."""
-        rule = self._rule(reply)
         if rule is not None and rule.kind != "ok":
-            verify(reply, Reading(rules=(rule,)), connector=self._connector, signed=True)
+            try:
+                verify(reply, Reading(rules=(rule,)), connector=self._settled.connector, signed=True)
+            except RateLimited as wrong:
+                self._noted(wrong)
+                raise
         return reply
 
-    def _rule(self, reply: Reply) -> Rule | None:
-        if not self._credential.provider.rules:
-            return None
-        rules = [rule for rule in self._credential.provider.rules if _speaks_of(rule, reply.status)]
-        if not rules:
-            return None
-        data: Any = parsed(reply)
-        return next((rule for rule in rules if rule.matches(reply, data)), None)
+
+def _rule_on(reply: Reply, provider: Provider) -> Rule | None:
+    """The first of the provider's rules that speaks of the reply."""
+    rules = [rule for rule in provider.rules if _speaks_of(rule, reply.status)]
+    if not rules:
+        return None
+    data: Any = parsed(reply)
+    return next((rule for rule in rules if rule.matches(reply, data)), None)
 
 
 def for_owner(shared: Shared, wrong: ConnectionNeeded) -> OperatorNeeded:

@@ -13,6 +13,7 @@ from hub.broker.ending import Ending
 from hub.broker.endpoint import TokenEndpoint
 from hub.broker.idle import IdleRenewal
 from hub.broker.keeping import Keeping
+from hub.broker.lapsed import LapsedChoices
 from hub.broker.own_code import OwnCode
 from hub.broker.probe import Probe
 from hub.broker.reminders import Reminders
@@ -29,7 +30,7 @@ from hub.store import Store
 @dataclass(frozen=True, slots=True)
 class Brokerage:
     """The parts: accounts for calls, connecting (also by codes), ending, client credentials, renewing what lies idle,
-    sharing, reminders."""
+    sharing, reminders, ending what choices held that nobody made."""
 
     broker: Broker
     connecting: Connecting
@@ -42,6 +43,7 @@ class Brokerage:
     sign_in: McpSignIn
     sharing: Sharing
     reminders: Reminders
+    lapsed: LapsedChoices
 
     @classmethod
     def of(
@@ -97,9 +99,13 @@ class Brokerage:
             store=store, keeping=keeping, clients=clients, endpoint=endpoint, clock=clock, provider=provider
         )
         ending = Ending(store, vault, clients, send, provider, endpoint, sign_in, own_code, clock)
+        renewals.orphaned = ending.orphaned
         idle = IdleRenewal(store, renewals, clock, provider, random)
         sharing, reminders = Sharing(store), Reminders(clients, clock, provider)
-        return cls(broker, connecting, ending, clients, idle, keeping, devices, vault, sign_in, sharing, reminders)
+        lapsed = LapsedChoices(store, keeping, ending, clock, provider)
+        return cls(
+            *(broker, connecting, ending, clients, idle, keeping, devices, vault, sign_in, sharing, reminders, lapsed)
+        )
 
     async def close(self) -> None:
         """Wait for what must not be lost."""

@@ -7,49 +7,39 @@ are kept in memory for as long as nothing about the person's accounts changes. C
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
 
-from hub.broker.account import Account, Credential, for_owner
-from hub.broker.clients import ClientCredentials
+from hub.broker.account import Account, for_owner
+from hub.broker.clients import ClientCredential, ClientCredentials
+from hub.broker.credential import Credential, Settled
 from hub.broker.discovery.metadata import Challenge
-from hub.broker.holdings import Holding, Holdings, Settled
+from hub.broker.health import Checkup, check_agreed, lacking, operators_account, operators_credential, operators_way
+from hub.broker.holdings import Holding, Holdings
 from hub.broker.own_code import OwnCode
+from hub.broker.pauses import Pauses
 from hub.broker.probe import Probe, Refused
+from hub.broker.purpose import Purpose
 from hub.broker.renewal import Renewals, alive, cooling, due
 from hub.broker.vault import Vault
 from hub.clock import Clock
 from hub.errors import ConnectionNeeded, HubError, OperatorNeeded, ProviderUnavailable, ToolError
 from hub.errors import Refused as CallRefused
-from hub.sdk.effect import Effect
 from hub.sdk.http import Send
-from hub.sdk.provider import GrantMethod, JwtBearerMethod, McpOAuthMethod, OperatorMethod, Provider, mints
+from hub.sdk.provider import GrantMethod, McpOAuthMethod, Provider, mints
 from hub.store import Store
-from hub.store.connections import Agreement, Connection
+from hub.store.connections import Connection
 from hub.store.shares import Shared
 
 TOUCHED = 60.0
 """Seconds between two notes that an account was used."""
 
+_NEVER = float("-inf")
 _SHOWN = 20
 _SETTLED = 256
 
 
-class Purpose(NamedTuple):
-    """What an account is wanted for: the connector (``shipped`` with the hub or not, and of which ``code``), its
-    provider, and the call's effect and scopes."""
-
-    connector: str
-    title: str
-    shipped: bool
-    provider: Provider
-    effect: Effect = "read"
-    scopes: tuple[str, ...] = ()
-    code: str = ""
-
-
 class Broker:
     """Finds accounts. ``provider`` finds a declaration by name; ``halted`` says why somebody's calls are
-    stopped, if they are."""
+    stopped, if they are. ``checkup`` says how accounts fare."""
 
     def __init__(
         self,
@@ -74,7 +64,10 @@ class Broker:
         self._provider = provider
         self._halted = halted
         self._holdings = Holdings(store)
+        self._pauses = Pauses(clock)
+        self.checkup = Checkup(self._holdings, clients, self._pauses, clock, halted)
         self._touched: dict[str, float] = {}
+        self._commons: dict[str, tuple[Credential, ClientCredential]] = {}
 
     async def connections(self, user_id: str) -> list[Connection]:
         """The accounts the person can use: their own by provider, then those shared with them."""
@@ -84,60 +77,88 @@ class Broker:
         """Of these, the ones that are shared with them, by id."""
         return (await self._holdings.of(user_id)).shared
 
+    def known(self, user_id: str, purpose: Purpose, named: str | None) -> Account | None:
+        """The account ``account`` found before, where nothing about the person's accounts has changed since; whether
+        calls are stopped is asked before each request."""
+        held = self._holdings.known.get(user_id)
+        settled = held.settled.get((purpose, named)) if held is not None else None
+        if settled is None:
+            return None
+        id = settled.credential.kept.id
+        if self._clock.monotonic() - self._touched.get(id, _NEVER) >= TOUCHED:
+            self._touch(id)
+        return Account(settled)
+
     async def account(self, user_id: str, purpose: Purpose, named: str | None, send: Send) -> Account:
-        """The account for a call, whose requests go through ``send``; ``named`` is the label the caller gave.
+        """The account for a call; ``named`` is the label the caller gave, ``send`` what requests for this purpose go
+        through.
 
         Raises ``ConnectionNeeded`` (none, or not usable until its owner did something), ``ToolError`` (which one is
         meant must be said), ``OperatorNeeded``, and ``Refused`` where calls are stopped.
         """
         self._check_halt(user_id)
         held = await self._holdings.of(user_id)
-        question = (purpose.connector, purpose.code, purpose.shipped, purpose.effect, purpose.scopes, named)
-        settled = held.settled.get(question)
-        if settled is None or settled[0].provider is not purpose.provider:
-            settled = self._settled(held, purpose, named)
-            if settled is None:
-                return await self._common(user_id, purpose, send)
-            if settled[0].kept.health == "ok" and len(held.settled) < _SETTLED:
-                held.settled[question] = settled
-        credential, several, shared = settled
-        self._touch(credential.kept)
-        return Account(
+        credential = self._chosen(held, purpose, named)
+        if credential is None:
+            return await self._common(user_id, purpose, send)
+        settled = self._settled(held, credential, user_id, purpose, send)
+        if credential.kept.health == "ok":
+            if len(held.settled) >= _SETTLED:
+                held.settled.clear()
+            held.settled[purpose, named] = settled
+        self._touch(credential.kept.id)
+        return Account(settled)
+
+    def _settled(self, held: Holding, credential: Credential, user_id: str, purpose: Purpose, send: Send) -> Settled:
+        name = purpose.provider.name
+        return Settled(
             credential,
+            user_id,
             purpose.connector,
             send,
             self._ready,
             self._renew,
             self._judge,
             self._own_code,
-            several=several,
-            check=partial(self._check_halt, user_id),
-            shared=shared,
+            several=sum(one.provider == name for one in held.connections) > 1,
             lacks=self._lacks,
+            halted=self._halted,
+            people=self._holdings.known,
+            held=held,
+            there=partial(self._check_there, user_id, credential.kept, purpose.connector),
+            shared=held.shared.get(credential.kept.id),
+            pauses=self._pauses,
         )
 
-    def _settled(self, held: Holding, purpose: Purpose, named: str | None) -> Settled | None:
-        """The account for a call; None where it is the operator's. Raises as ``account`` does."""
+    def _chosen(self, held: Holding, purpose: Purpose, named: str | None) -> Credential | None:
+        """The credential for a call; None where it is the operator's. Raises as ``account`` does."""
         provider = purpose.provider
         usable = [one for one in held.connections if one.provider == provider.name]
-        if not usable and _operators(provider) is not None:
+        if not usable and operators_way(provider) is not None:
             return None
-        kept = self._chosen(usable, purpose, named)
+        kept = self._meant(usable, purpose, named)
         shared = held.shared.get(kept.id)
         try:
             self._check_shared(shared, kept, purpose)
-            self._check_agreed(held, kept, purpose)
+            check_agreed(held, kept, purpose)
             credential = self._credential(held, kept, provider)
             self._check(credential, purpose)
         except ConnectionNeeded as wrong:
             raise (for_owner(shared, wrong) if shared is not None else wrong) from None
-        return credential, len(usable) > 1, shared
+        return credential
 
     def _check_halt(self, user_id: str) -> None:
         """Raise ``Refused`` where the calls of the person are stopped."""
         why = self._halted(user_id)
         if why is not None:
             raise CallRefused(why)
+
+    async def _check_there(self, user_id: str, kept: Connection, connector: str) -> None:
+        """Raise ``ConnectionNeeded``, or ``ToolError`` where it was shared, once the person can use the account no
+        more."""
+        held = await self._holdings.of(user_id)
+        if all(one.id != kept.id for one in held.connections):
+            raise _gone(kept, connector, mine=kept.user_id == user_id)
 
     def _check_shared(self, shared: Shared | None, kept: Connection, purpose: Purpose) -> None:
         if shared is not None and shared.read_only and purpose.effect != "read":
@@ -146,15 +167,7 @@ class Broker:
                 "an account of the user's own for it."
             )
 
-    def _check_agreed(self, held: Holding, kept: Connection, purpose: Purpose) -> None:
-        if not purpose.shipped and Agreement(kept.id, purpose.connector, purpose.code) not in held.agreed:
-            raise ConnectionNeeded(
-                f"{purpose.title} did not come with this hub, so the owner of the account {kept.label} must agree once "
-                "that it is used by it, and again when its code has changed.",
-                connector=purpose.connector,
-            )
-
-    def _chosen(self, usable: list[Connection], purpose: Purpose, named: str | None) -> Connection:
+    def _meant(self, usable: list[Connection], purpose: Purpose, named: str | None) -> Connection:
         title = purpose.provider.title
         if not usable:
             raise ConnectionNeeded(f"{title} is not connected for this user.", connector=purpose.connector)
@@ -190,8 +203,8 @@ class Broker:
         renewable = mints(method)
         if kept.health == "needs_sign_in" and not (renewable and kept.expires_at and alive(kept, self._clock.now())):
             raise ConnectionNeeded(kept.reason, connector=purpose.connector, connection=kept.id)
-        missing = credential.provider.missing(kept.scopes, purpose.scopes)
-        if missing and kept.scopes and isinstance(method, GrantMethod | JwtBearerMethod):
+        missing = lacking(kept, credential.provider, purpose.scopes)
+        if missing:
             raise ConnectionNeeded(
                 f"The account {kept.label} was connected without {', '.join(missing)}, which this needs.",
                 connector=purpose.connector,
@@ -202,25 +215,19 @@ class Broker:
     async def _common(self, user_id: str, purpose: Purpose, send: Send) -> Account:
         """The operator's one credential, used for everybody."""
         provider = purpose.provider
-        method = _operators(provider) or ""
-        given = await self._clients.find(provider.name)
-        if given is None or not given.fields:
-            raise OperatorNeeded(
-                f"{provider.title} is used with one credential of the operator's, which is not set: "
-                f"providers.{provider.name}.credential in the configuration."
-            )
-        now = self._clock.now()
-        kept = Connection(
-            id="operator", user_id="", provider=provider.name, method=method, label="operator", subject="",
-            scopes=frozenset(), settings=provider.checked_settings({}), fields={}, hosts=provider.hosts({}), secret="",
-            version=1, health="ok", reason="", expires_at=None, renewed_at=now, lease_owner=None, lease_until=None,
-            failures=0, failed_at=None, is_default=True, wanted=frozenset(), created_at=now, used_at=None,
-        )  # fmt: skip
-        secrets = provider.checked_fields(provider.methods[method], given.fields)
-        credential = Credential.of(kept, provider, provider.methods[method], dict(secrets))
-        check = partial(self._check_halt, user_id)
+        given = await operators_credential(self._clients, provider)
+        held = self._commons.get(provider.name)
+        if held is None or held[0].provider is not provider or held[1] is not given:
+            name = operators_way(provider) or ""
+            kept, method = operators_account(provider, name, self._clock.now()), provider.methods[name]
+            secrets = dict(provider.checked_fields(method, given.fields))
+            held = self._commons[provider.name] = Credential.of(kept, provider, method, secrets), given
         return Account(
-            credential, purpose.connector, send, _same, _none, _works, self._own_code, several=False, check=check
+            Settled(
+                *(held[0], user_id, purpose.connector, send, _same, _none, _works, self._own_code),
+                halted=self._halted,
+                pauses=self._pauses,
+            )
         )
 
     async def _ready(self, credential: Credential) -> Credential:
@@ -251,7 +258,9 @@ class Broker:
     async def _judge(self, credential: Credential) -> bool:
         """Whether the account works although a request of it was refused; where not, its owner must sign in."""
         kept = credential.kept
-        if credential.provider.declared.who is not None:
+        if await self._rows.get(kept.id) is None:
+            raise _gone(kept, credential.provider.name)  # another process ended it, and nobody heard yet
+        if credential.provider.who(credential.method) is not None:
             try:
                 await self._probe.who(
                     credential.provider,
@@ -293,20 +302,19 @@ class Broker:
         named = replace(kept, label=before.kept.label, is_default=before.kept.is_default)
         return Credential.of(named, before.provider, method, secrets)
 
-    def _touch(self, kept: Connection) -> None:
-        now = self._clock.monotonic()
-        if now - self._touched.get(kept.id, float("-inf")) >= TOUCHED:
-            self._touched[kept.id] = now
-            self._rows.touch(kept.id, self._clock.now())
+    def _touch(self, id: str) -> None:
+        self._touched[id] = self._clock.monotonic()
+        self._rows.touch(id, self._clock.now())
 
     async def close(self) -> None:
         """Wait for what must not be lost."""
         await self._renewals.close()
 
 
-def _operators(provider: Provider) -> str | None:
-    """The provider's way by one credential of the operator's, if it has one."""
-    return next((name for name, one in provider.methods.items() if isinstance(one, OperatorMethod)), None)
+def _gone(kept: Connection, connector: str, *, mine: bool = True) -> ConnectionNeeded | ToolError:
+    what = "disconnected" if mine else "taken back by its owner"
+    told = f"The account {kept.label} was {what} while this call was under way; nothing more was sent with it."
+    return ConnectionNeeded(told, connector=connector) if mine else ToolError(told)
 
 
 def _unrenewable(credential: Credential) -> bool:

@@ -260,7 +260,7 @@ class Connecting:
         """Keep an account by what the person pasted, once the provider has accepted it.
 
         Raises ``ConnectRefused``, whose words tell apart what looks wrong, what the provider refuses, and a provider
-        that does not answer.
+        that does not answer; and ``OperatorNeeded`` where what was pasted is not at fault.
         """
         self.keeping.check_halt(wanted.user_id)
         method = wanted.way
@@ -276,8 +276,11 @@ class Connecting:
             scopes = wanted_scopes(method, wanted.scopes)
             try:
                 tokens = await self._endpoint.mint(provider, method, pasted, wanted.settings, scopes)
-            except (GrantDead, AppBroken) as wrong:
+            except GrantDead as wrong:
                 raise ConnectRefused(f"{provider.title} refuses this: {wrong}") from None
+            except AppBroken as wrong:
+                told = remedy(provider, method, wrong, self.clients.redirect_uri(provider.name))
+                raise OperatorNeeded(told) from None
             except ProviderUnavailable as wrong:
                 raise unreachable(provider.title, wrong) from None
             gained = Gained.of(tokens, pasted=dict(pasted))

@@ -110,6 +110,32 @@ class Ending:
         ended = await asyncio.gather(*(one(connection) for connection in kept))
         return [found for found in ended if found is not None]
 
+    async def orphaned(self, kept: Connection, secrets: Secrets) -> None:
+        """End what a renewal fetched for an account that was disconnected meanwhile."""
+        began = self._clock.monotonic()
+        ended = await self._ended(kept, secrets)
+        await self._told(kept, ended, "disconnected", "", self._clock.monotonic() - began)
+
+    async def drop(self, kept: Connection, secrets: Secrets, *, by: str) -> Ended:
+        """End what was gained for an account that never came to be; ``by`` is the name of whose it would have been.
+
+        Where the person has an account at the vendor already, it is left: some vendors end all of a person's grants
+        with one. Raises ``StoreUnavailable``.
+        """
+        began = self._clock.monotonic()
+        others = [one for one in await self._rows.list(kept.user_id) if one.provider == kept.provider]
+        if others:
+            told = (
+                f"It was not ended at the vendor, which might have ended {others[0].label} with it. It lapses unused."
+            )
+            provider = self._provider(kept.provider)
+            title = provider.title if provider is not None else kept.provider
+            ended = Ended(kept.user_id, title, kept.label, False, told)
+        else:
+            ended = await self._ended(kept, secrets)
+        await self._told(kept, ended, "abandoned", by, self._clock.monotonic() - began)
+        return ended
+
     async def _told(self, kept: Connection, ended: Ended, cause: Cause, by: str, seconds: float) -> None:
         now = self._clock.now()
         outcome = "revoked" if ended.revoked else "not_revoked"
@@ -182,7 +208,7 @@ class Ending:
         known = {"settings": kept.settings, "fields": kept.fields, "secrets": given}
         outgoing = await self._own_code.step(provider, "revoke", outgoing, **known)
         if declared.signed:
-            if not covers(provider.hosts(kept.settings), outgoing.url):
+            if not covers(provider.hosts(kept.settings, method), outgoing.url):
                 return False
             signing = signing_of(method)
             outgoing = signed(outgoing, signing, scope, traces(secret_part(method, secrets), signing, scope))

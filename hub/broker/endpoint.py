@@ -11,14 +11,15 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 
+from hub.broker import assertions
 from hub.broker.clients import ClientCredential
 from hub.broker.device_code import DeviceCode, device_code_of
 from hub.broker.own_code import OwnCode
 from hub.broker.signing import basic, filled
-from hub.broker.tokens import AppBroken, Tokens, joined, tokens_of
+from hub.broker.tokens import AppBroken, GrantDead, Tokens, joined, tokens_of
 from hub.clock import Clock
 from hub.sdk.http import Outgoing, Reach, Reply, Send, host_of
-from hub.sdk.placeholders import Scope
+from hub.sdk.placeholders import Pattern, Scope
 from hub.sdk.provider import (
     ClientCredentialsMethod,
     DeviceMethod,
@@ -43,6 +44,9 @@ _PUBLIC = frozenset(
     {"client_id", "client_assertion_type", "grant_type", "redirect_uri", "scope", "scopes", "user_scope"}
 )
 """What of a token request is no secret."""
+
+_OPERATORS = frozenset({assertions.CLOCK, "invalid_scope", "invalid_target", "unsupported_grant_type"})
+"""Errors that nothing pasted is at fault for: the machine's, or the declaration's."""
 
 
 def reach_of(provider: Provider, url: str) -> Reach:
@@ -206,18 +210,29 @@ class TokenEndpoint:
         settings: Mapping[str, str],
         scopes: Sequence[str],
     ) -> Tokens:
-        """Ask for a token with what was pasted (RFC 6749, section 4.4; RFC 7523, section 2.1)."""
+        """Ask for a token with what was pasted (RFC 6749, section 4.4; RFC 7523, section 2.1).
+
+        Raises as ``tokens_of``; but what was pasted is no app of the operator's, so that a vendor who does not know it
+        raises ``GrantDead``.
+        """
         told = method.scopes.separator.join(scopes)
         scope = Scope({**pasted, "scopes": told, "redirect_uri": ""}, settings)
-        if isinstance(method, JwtBearerMethod):
-            assertion = self._assertion(method, pasted, scope)
-            asked = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
+        asked = {method.scopes.param: told} if told else {}
+        try:
+            if isinstance(method, ClientCredentialsMethod):
+                asked["grant_type"] = "client_credentials"
+                client = ClientCredential(pasted.get("client_id", ""), pasted.get("client_secret"))
+                return await self._call(provider, method, client, method.token, asked, scope)
+            if any("scopes" in Pattern.parse(text).names for text in method.claims.values()):
+                asked = {}
+            asked["grant_type"] = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+            asked["assertion"] = self._assertion(method, pasted, scope)
             return await self._call(provider, method, ClientCredential(), method.token, asked, scope)
-        asked = {"grant_type": "client_credentials", method.scopes.param: told}
-        if not told:
-            asked.pop(method.scopes.param)
-        client = ClientCredential(pasted.get("client_id", ""), pasted.get("client_secret"))
-        return await self._call(provider, method, client, method.token, asked, scope)
+        except AppBroken as wrong:
+            operators = _OPERATORS | {turn.when.lower() for turn in method.wrong_turns}
+            if wrong.code.lower() in operators:
+                raise
+            raise GrantDead(str(wrong)) from None
 
     async def _onward(
         self,
@@ -250,16 +265,20 @@ class TokenEndpoint:
     ) -> Tokens:
         reply, sent = await self._sent(provider, client, call, asked, scope, renewal=renewal)
         host = urlsplit(reply.url).hostname or provider.name
-        return tokens_of(
-            reply,
-            call,
-            self._clock.now(),
-            host,
-            method.scopes.separator,
-            sent=sent,
-            turns=turns_of(method),
-            renewal=renewal,
-        )
+        now = self._clock.now()
+        try:
+            return tokens_of(
+                reply, call, now, host, method.scopes.separator, sent=sent, turns=turns_of(method), renewal=renewal
+            )
+        except (GrantDead, AppBroken) as wrong:
+            why = None
+            if isinstance(method, JwtBearerMethod):
+                why = assertions.clock_told(reply, now, method.lifetime)
+            elif call.client_auth == "private_key_jwt":
+                why = assertions.clock_told(reply, now, assertions.CLIENT_LIFETIME)
+            if why is None:
+                raise
+            raise AppBroken(f"{wrong} {why}", assertions.CLOCK) from None
 
     async def _sent(
         self,
@@ -311,7 +330,9 @@ class TokenEndpoint:
         told = {"client_id": client.client_id}
         if call.client_auth == "private_key_jwt":
             claims = {"iss": client.client_id, "sub": client.client_id, "aud": url}
-            told["client_assertion"] = self._signed(claims, secret, None, 300, None)
+            told["client_assertion"] = assertions.signed(
+                claims, secret, now=self._clock.time(), seconds=assertions.CLIENT_LIFETIME, id=self.text()
+            )
             told["client_assertion_type"] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
         elif call.client_auth == "body" and secret:
             told["client_secret"] = secret
@@ -320,35 +341,20 @@ class TokenEndpoint:
     def _assertion(self, method: JwtBearerMethod, pasted: Mapping[str, str], scope: Scope) -> str:
         claims = {name: filled(value, scope) for name, value in method.claims.items()}
         key_id = filled(method.key_id, scope) if method.key_id else None
-        return self._signed(claims, pasted[method.key], method.algorithm, method.lifetime, key_id)
-
-    def _signed(
-        self, claims: Mapping[str, str], pem: str, algorithm: str | None, seconds: int, key_id: str | None
-    ) -> str:
-        """An assertion. Raises ``AppBroken`` where ``pem`` is no private key, without telling it."""
-        # Few apps ask for one, and no start waits for them.
-        from joserfc import jwt
-        from joserfc.errors import JoseError
-        from joserfc.jwk import ECKey, RSAKey
-
-        now = int(self._clock.time())
-        told = {**claims, "iat": now, "exp": now + seconds, "jti": self.text()}
-        try:
-            key: RSAKey | ECKey
-            try:
-                key = RSAKey.import_key(pem)
-            except (JoseError, ValueError, TypeError):
-                key = ECKey.import_key(pem)
-            name = algorithm or ("ES256" if isinstance(key, ECKey) else "RS256")
-            header = {"alg": name, "typ": "JWT", **({"kid": key_id} if key_id else {})}
-            return jwt.encode(header, told, key, algorithms=[name])
-        except (JoseError, ValueError, TypeError):
-            raise AppBroken("the private key is not one in PEM that this hub can sign with.", "private_key") from None
+        return assertions.signed(
+            claims,
+            pasted[method.key],
+            now=self._clock.time(),
+            seconds=method.lifetime,
+            id=self.text(),
+            algorithm=method.algorithm,
+            key_id=key_id,
+        )
 
 
 def turns_of(method: Minting) -> tuple[WrongTurn, ...]:
     """The vendor's errors that the operator's app is at fault for."""
-    return method.wrong_turns if isinstance(method, GrantMethod) else ()
+    return method.wrong_turns
 
 
 def wanted_scopes(method: Minting, more: Sequence[str]) -> list[str]:

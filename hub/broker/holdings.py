@@ -7,19 +7,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from hub.broker.account import Credential
-from hub.sdk.effect import Effect
+from hub.broker.credential import Credential, Settled
+from hub.broker.purpose import Purpose
 from hub.store import EVERYTHING, Change, Store
 from hub.store.connections import CHANGE, Agreement, Connection
 from hub.store.shares import SHARED, Shared
 
 _USER = "user"
-
-Question = tuple[str, str, bool, Effect, tuple[str, ...], str | None]
-"""Connector, its code, whether it is shipped, effect, scopes, and the account that was named."""
-
-Settled = tuple[Credential, bool, Shared | None]
-"""The account for a question, whether there are several, and how it is shared, where it is."""
 
 
 @dataclass(slots=True)
@@ -31,8 +25,8 @@ class Holding:
     shared: Mapping[str, Shared]
     agreed: frozenset[Agreement]
     credentials: dict[str, Credential] = field(default_factory=dict)
-    settled: dict[Question, Settled] = field(default_factory=dict)
-    """What was answered before and does not depend on the time."""
+    settled: dict[tuple[Purpose, str | None], Settled] = field(default_factory=dict)
+    """What was found before, by what it was for and what was named, and does not depend on the time."""
 
 
 class Holdings:
@@ -41,14 +35,15 @@ class Holdings:
     def __init__(self, store: Store) -> None:
         self._rows = store.connections
         self._shares = store.shares
-        self._people: dict[str, Holding] = {}
+        self.known: dict[str, Holding] = {}
+        """By person, of those who were asked for and about whom nothing has changed since."""
         self._looking: dict[tuple[str, int], asyncio.Task[Holding]] = {}
         self._epoch = 0
         store.changes.watch(self._heard)
 
     async def of(self, user_id: str) -> Holding:
         """What this person can use. Raises ``StoreUnavailable``."""
-        held = self._people.get(user_id)
+        held = self.known.get(user_id)
         if held is not None:
             return held
         # One look for all who ask at once; nobody is given what was looked up before a change that was heard since.
@@ -64,7 +59,7 @@ class Holdings:
         usable = [*await self._rows.list(user_id), *(_named(one) for one in shared.values())]
         held = Holding(usable, shared, await self._rows.agreed([one.id for one in usable]))
         if epoch == self._epoch:
-            self._people[user_id] = held
+            self.known[user_id] = held
         return held
 
     def _seen(self, key: tuple[str, int], done: "asyncio.Task[Holding]") -> None:
@@ -75,11 +70,11 @@ class Holdings:
     def _heard(self, change: Change) -> None:
         if change.kind in (EVERYTHING, _USER) or (change.kind == CHANGE and change.key == SHARED):
             # Whoever shares may have become somebody who does not, or again one who does.
-            self._people.clear()
+            self.known.clear()
         elif change.kind == CHANGE:
-            concerned = [user_id for user_id, held in self._people.items() if _concerns(held, user_id, change.key)]
+            concerned = [user_id for user_id, held in self.known.items() if _concerns(held, user_id, change.key)]
             for user_id in concerned:
-                del self._people[user_id]
+                del self.known[user_id]
         else:
             return
         self._epoch += 1

@@ -27,7 +27,7 @@ from hub.store.connect_flows import ConnectFlow
 from hub.store.connections import Connection, Draft
 
 CHOICE = timedelta(minutes=10)
-"""How long a person has to choose a tenant; after that what was gained is dropped."""
+"""How long a person has to choose a tenant; after that what was gained is ended at the vendor (``lapsed.py``)."""
 
 _log = log("broker.connecting")
 
@@ -115,15 +115,12 @@ class Keeping:
             raise ConnectRefused("This is none of those to choose from. Begin anew.")
         if not await self._flows.move(flow, "connected"):
             raise ConnectRefused("This was chosen already.")
-        wanted = Wanted.of(held["wanted"], provider)
-        ends, scopes = held["expires_at"], held["scopes"]
-        gained = Gained(
-            held["secrets"],
-            None if scopes is None else frozenset(scopes),
-            None if ends is None else datetime.fromtimestamp(ends, UTC),
-            held["fields"],
-        )
-        return await self._written(wanted, gained, chosen)
+        try:
+            return await self._written(Wanted.of(held["wanted"], provider), gained_of(held), chosen)
+        except ConnectRefused:
+            # It may be chosen again while there is time; then what was gained is ended as of any choice not made.
+            await self._flows.move(replace(flow, state="connected"), "choosing", held=flow.held)
+            raise
 
     async def _asked(
         self, wanted: Wanted, gained: Gained, tenants: Sequence[Tenant], flow: ConnectFlow | None
@@ -136,7 +133,8 @@ class Keeping:
             "scopes": None if gained.scopes is None else sorted(gained.scopes),
             "expires_at": None if gained.expires_at is None else gained.expires_at.timestamp(),
             "fields": gained.fields,
-            "tenants": [{"id": one.id, "label": one.label, "fields": one.fields} for one in tenants],
+            "hosts": _places(wanted),
+            "tenants": [{"id": one.id, "label": one.label or one.id, "fields": one.fields} for one in tenants],
         }
         sealed = self.seal(held, id=id, user_id=wanted.user_id)
         if flow is not None:
@@ -221,8 +219,11 @@ class Keeping:
                 f"This is the account {who.label}, and {before.label} was to be connected again. Sign in at "
                 f"{wanted.provider.title} as {before.label}, or add this one as a further account."
             )
-        if before is None and who is not None:
-            return next((one for one in mine if one.subject == who.subject), None)
+        if before is None and who is not None and who.subject:
+            # The same name at another server is another account.
+            at = _typed(wanted.provider, wanted.settings)
+            there = [one for one in mine if _typed(wanted.provider, one.settings) == at]
+            return next((one for one in there if one.subject == who.subject), None)
         return before
 
     def _merged(self, before: Connection, secrets: Secrets) -> Secrets:
@@ -254,6 +255,25 @@ class _Reading:
             raise ConnectRefused(f"{title} could not be asked whose account this is: {wrong}") from None
 
 
+def gained_of(held: Mapping[str, Any]) -> Gained:
+    """What was gained, of what the flow of a choice holds."""
+    ends, scopes = held["expires_at"], held["scopes"]
+    return Gained(
+        held["secrets"],
+        None if scopes is None else frozenset(scopes),
+        None if ends is None else datetime.fromtimestamp(ends, UTC),
+        held["fields"],
+    )
+
+
+def _places(wanted: Wanted) -> list[str]:
+    """Where something secret of the account may go, as far as that is known before a tenant is chosen."""
+    try:
+        return list(places(wanted.provider, wanted.way, wanted.settings))
+    except ToolError:
+        return []
+
+
 def _one(wanted: Wanted) -> str:
     declared = wanted.way.tenants
     return declared.title if declared is not None else ""
@@ -267,18 +287,26 @@ def _within(who: Identity | None, tenant: Tenant | None) -> Identity | None:
     """The account in a tenant: another one than the same person's in another."""
     if tenant is None:
         return who
-    if who is None:
-        return Identity(_joined("", tenant), tenant.label)
+    if who is None or not who.subject:
+        return Identity(_joined("", tenant), tenant.label, who.fields if who is not None else {})
     label = who.label if tenant.label in who.label else f"{who.label} · {tenant.label}"
     return Identity(_joined(who.subject, tenant), label[:255], who.fields)
+
+
+def _typed(provider: Provider, settings: Mapping[str, str]) -> list[str]:
+    """What the person typed of the account's hosts."""
+    return [settings[name] for name, one in provider.asked().items() if one.host and name in settings]
 
 
 def _label(wanted: Wanted, who: Identity | None, before: Connection | None, mine: Sequence[Connection]) -> str:
     """What the account is called: as it was, as the person says, or as the provider says; each name once."""
     if before is not None and not wanted.label:
         return before.label
-    named = wanted.label.strip() or (who.label if who is not None else "") or wanted.provider.title
+    typed = " ".join(_typed(wanted.provider, wanted.settings))
+    named = wanted.label.strip() or (who.label if who is not None else "") or typed or wanted.provider.title
     taken = {one.label.casefold() for one in mine if before is None or one.id != before.id}
+    if named.casefold() in taken and typed and typed not in named:
+        named = f"{named} · {typed}"
     label, number = named[:200], 2
     while label.casefold() in taken:
         label, number = f"{named[:200]} {number}", number + 1

@@ -19,7 +19,7 @@ from hub.sdk.http import Outgoing, Reply, Send
 from hub.sdk.paths import compile_path
 from hub.sdk.placeholders import ABSENT, Scope, fill, parse
 from hub.sdk.provider import Method, Provider, ProviderRequest, covers, secret_part, signing_of
-from hub.sdk.response import Reading, said, verify
+from hub.sdk.response import Reading, parsed, said, verify
 
 TIMEOUT = 15.0
 """Seconds a probe may take."""
@@ -36,7 +36,8 @@ class Refused(HubError):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose account it is: ``subject`` never changes, ``label`` is for people, ``fields`` are kept besides."""
+    """Whose account it is: ``subject`` never changes, ``label`` is for people, ``fields`` are kept besides. Both are
+    empty where the provider only says that the credential works."""
 
     subject: str
     label: str
@@ -120,16 +121,18 @@ class Probe:
 
         Raises ``Refused`` where it does not accept the credential, ``ProviderUnavailable`` where it does not answer.
         """
-        declared = provider.declared.who
+        declared = provider.who(method)
         if declared is None:
             return None
         scope = Scope(secrets, settings, fields)
         reply = await self._fine(provider, method, declared.request, secrets, scope, hosts)
         reply = await self._step(provider, "who", reply, secrets, scope)
         host = urlsplit(reply.url).hostname or provider.title
-        data = reply.json()
+        data = parsed(reply) if declared.id is None else reply.json()
         if declared.ok_if is not None and not compile_path(declared.ok_if)(data):
             raise Refused(f"{host} answered: {said(reply, data) or 'no'}")
+        if declared.id is None or declared.label is None:
+            return Identity("", "", _told(declared.save, data))
         subject = compile_path(declared.id)(data)
         if subject in (None, "", "null"):
             raise Refused(f"{host} did not say whose account it is.")
@@ -144,15 +147,19 @@ class Probe:
         if declared is None:
             return None
         scope = Scope(secrets, settings, fields)
-        reply = await self._fine(provider, method, declared.request, secrets, scope)
+        if declared.signed:
+            reply = await self._fine(provider, method, declared.request, secrets, scope)
+        else:
+            asked = request_of(declared.request, Scope({}, settings, fields))
+            reply = _checked(provider, await self._send(asked, reach_of(provider, asked.url), timeout=TIMEOUT))
         reply = await self._step(provider, "tenants", reply, secrets, scope)
         listed = compile_path(declared.items)(reply.json())
         found: dict[str, Tenant] = {}
         for one in listed if isinstance(listed, list) else []:
             id = compile_path(declared.id)(one)
             if id not in (None, ""):
-                label = compile_path(declared.label)(one)
-                found.setdefault(str(id), Tenant(str(id), str(label or id)[:200], _told(declared.save, one)))
+                label = compile_path(declared.label)(one) or id if declared.label is not None else ""
+                found.setdefault(str(id), Tenant(str(id), str(label)[:200], _told(declared.save, one)))
         return list(found.values())[:_MOST]
 
     async def _fine(
@@ -165,16 +172,20 @@ class Probe:
         hosts: tuple[str, ...] | None = None,
     ) -> Reply:
         """The reply to a request, where it is no error."""
-        reply = await self.asked(provider, method, request, secrets, scope, hosts)
-        try:
-            verify(reply, Reading(rules=provider.rules), connector=provider.name, signed=True)
-        except ConnectionNeeded as wrong:
-            raise Refused(str(wrong)) from None
-        except ProviderUnavailable:
-            raise
-        except HubError as wrong:
-            raise (Refused(str(wrong)) if reply.status in (400, 401, 403, 404, 422) else wrong) from None
-        return reply
+        return _checked(provider, await self.asked(provider, method, request, secrets, scope, hosts))
+
+
+def _checked(provider: Provider, reply: Reply) -> Reply:
+    """``reply``, where it is no error."""
+    try:
+        verify(reply, Reading(rules=provider.rules), connector=provider.name, signed=True)
+    except ConnectionNeeded as wrong:
+        raise Refused(str(wrong)) from None
+    except ProviderUnavailable:
+        raise
+    except HubError as wrong:
+        raise (Refused(str(wrong)) if reply.status in (400, 401, 403, 404, 422) else wrong) from None
+    return reply
 
 
 def _told(save: Mapping[str, str], data: Any) -> dict[str, Any]:

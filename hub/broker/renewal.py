@@ -7,9 +7,10 @@ lease that lapsed marks a renewal whose process died between sending and committ
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
+from hub.broker.assertions import CLOCK
 from hub.broker.clients import ClientCredentials
 from hub.broker.discovery.pinned import Pinned
 from hub.broker.discovery.sign_in import McpSignIn
@@ -19,7 +20,14 @@ from hub.broker.vault import Secrets, Vault
 from hub.clock import Clock
 from hub.errors import ConnectionNeeded, HubError, OperatorNeeded, ProviderUnavailable
 from hub.observe import log
-from hub.sdk.provider import GrantMethod, McpOAuthMethod, Provider
+from hub.sdk.provider import (
+    ClientCredentialsMethod,
+    GrantMethod,
+    JwtBearerMethod,
+    McpOAuthMethod,
+    Method,
+    Provider,
+)
 from hub.store import Store, StoreUnavailable
 from hub.store.connections import Connection
 
@@ -69,8 +77,17 @@ def cooling(kept: Connection, now: datetime) -> float:
     return max(0.0, pause - (now - kept.failed_at).total_seconds())
 
 
+Orphaned = Callable[[Connection, Secrets], Awaitable[None]]
+"""Hears of secrets that were fetched for an account which was disconnected meanwhile."""
+
+
+async def _left(kept: Connection, secrets: Secrets) -> None:
+    return None
+
+
 class Renewals:
-    """Renews connections. ``owner`` names this process in leases; ``provider`` finds a declaration by name."""
+    """Renews connections. ``owner`` names this process in leases; ``provider`` finds a declaration by name;
+    ``orphaned`` is told of what came too late."""
 
     def __init__(
         self,
@@ -92,6 +109,7 @@ class Renewals:
         self._provider = provider
         self._owner = owner
         self._running: dict[str, asyncio.Task[Connection]] = {}
+        self.orphaned: Orphaned = _left
 
     async def renewed(self, kept: Connection) -> Connection:
         """The connection with a newer secret than that of ``kept``: renewed now, or meanwhile by somebody else.
@@ -221,18 +239,22 @@ class Renewals:
                 await self._clock.sleep(1.0)
         found = await self._rows.get(kept.id)
         if found is None:
+            # What came too late is nobody's: it is ended like the account it was for.
+            await self.orphaned(kept, fresh)
             raise ConnectionNeeded("The account was disconnected.", connector=kept.provider)
         _log.log(logging.INFO, "a connection was renewed", connection=kept.id, provider=kept.provider)
         return found
 
     async def _dead(self, kept: Connection, wrong: GrantDead, *, interrupted: bool) -> Connection:
         """The vendor says the grant is dead. It may only mean that somebody else used the token a moment before."""
-        for _ in range(2):
+        provider = self._provider(kept.provider)
+        method = provider.methods.get(kept.method) if provider is not None else None
+        pasted = isinstance(method, ClientCredentialsMethod | JwtBearerMethod)  # of which nothing is used up
+        for _ in range(0 if pasted else 2):
             found = await self._rows.get(kept.id)
             if found is not None and found.version != kept.version:
                 return found
             await self._clock.sleep(_SECOND_LOOK)
-        provider = self._provider(kept.provider)
         title = provider.title if provider is not None else kept.provider
         told = f"{title} no longer lets the hub use the account {kept.label}: {wrong}"
         if interrupted:
@@ -247,23 +269,27 @@ class Renewals:
     def _remedy(self, kept: Connection, wrong: AppBroken) -> str:
         provider = self._provider(kept.provider)
         method = provider.methods.get(kept.method) if provider is not None else None
-        if provider is None or not isinstance(method, GrantMethod):
+        if provider is None or not isinstance(method, Minting):
             return str(wrong)
         return remedy(provider, method, wrong, self._clients.redirect_uri(provider.name))
 
 
-def remedy(provider: Provider, method: GrantMethod, wrong: AppBroken, redirect_uri: str) -> str:
-    """What the operator does about the vendor's refusal of the app."""
+def remedy(provider: Provider, method: Minting, wrong: AppBroken, redirect_uri: str) -> str:
+    """What the operator does about the vendor's refusal of the app, or of what the declaration makes of a key."""
     turn = turn_of(method.wrong_turns, f"{wrong.code} {wrong}")
+    if wrong.code == CLOCK:
+        return str(wrong)
     if turn is not None:
         return f"{wrong} {turn.tell.replace('{redirect_uri}', redirect_uri).rstrip('.')}."
+    if not isinstance(method, GrantMethod):
+        return f"{wrong} See the declaration of the provider {provider.name}."
     return (
         f"{wrong} Compare the client id and secret with those at {method.app.register_at}, then run: "
         f"hub provider set {provider.name} --client-id ID"
     )
 
 
-def check_places(provider: Provider, method: Minting, kept: Connection) -> None:
+def check_places(provider: Provider, method: Method, kept: Connection) -> None:
     """Raise ``GrantDead`` where a declaration that did not come with the hub would send what is secret to a place its
     owner never let it go to: whoever edits a file must not thereby collect tokens."""
     if provider.shipped:
@@ -273,7 +299,7 @@ def check_places(provider: Provider, method: Minting, kept: Connection) -> None:
             raise GrantDead(f"its declaration now leads to {place}, which the account was not connected for.")
 
 
-def places(provider: Provider, method: object, settings: Mapping[str, str]) -> tuple[str, ...]:
+def places(provider: Provider, method: Method, settings: Mapping[str, str]) -> tuple[str, ...]:
     """All places where something secret of an account may go: the hosts its calls are signed for, and the endpoints."""
     urls = []
     if isinstance(method, Minting):
@@ -282,7 +308,7 @@ def places(provider: Provider, method: object, settings: Mapping[str, str]) -> t
     revoke = provider.declared.revoke.request
     if revoke is not None:
         urls.append(revoke.url)
-    found = [*provider.hosts(settings), *(origin_of(url, settings) for url in urls)]
+    found = [*provider.hosts(settings, method), *(origin_of(url, settings) for url in urls)]
     return tuple(dict.fromkeys(found))
 
 

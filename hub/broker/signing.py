@@ -5,7 +5,7 @@ Pure functions. Where a credential may go is decided by whoever calls them (``ac
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus, urlsplit, urlunsplit
@@ -26,6 +26,14 @@ _PLAIN = re.compile(r"[A-Za-z0-9._~-]+")
 _ENTITIES = {"&": b"&amp;", "<": b"&lt;", ">": b"&gt;", '"': b"&quot;", "'": b"&#39;"}
 _KIND = "content-type"
 _FORM = "application/x-www-form-urlencoded"
+
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A header's name (RFC 9110, section 5.1)."""
+
+_OWN = frozenset({"connection", "content-length", "content-type", "expect", "host", "te", "trailer", "upgrade"}) | {
+    "content-encoding", "proxy-authorization", "transfer-encoding",
+}  # fmt: skip
+"""Headers that say how a request is sent or read."""
 
 _SHORTEST = 6
 """Shorter values stand in replies for other reasons."""
@@ -54,22 +62,28 @@ class Signature:
     @classmethod
     def of(cls, signing: Signing, scope: Scope) -> "Signature":
         """The declared signing, filled in. Raises ``OperatorNeeded``."""
-        headers = {name: filled(value, scope) for name, value in signing.headers.items()}
+        headers = {_named(name, scope): filled(value, scope) for name, value in signing.headers.items()}
         if signing.basic is not None:
             headers["Authorization"] = basic(filled(signing.basic, scope))
-        query = {name: filled(value, scope) for name, value in signing.query.items()}
+        query = {filled(name, scope): filled(value, scope) for name, value in signing.query.items()}
         body = {name: filled(value, scope) for name, value in signing.body.items()}
         front = ""
         if signing.path is not None:
             front = str(Pattern.parse(signing.path).text(scope, lambda value: quote(value, safe=":")))
         return cls(headers, frozenset(name.lower() for name in headers), query, body, front)
 
-    def on(self, outgoing: Outgoing, private: tuple[str, ...] = ()) -> Outgoing:
+    def on(
+        self,
+        outgoing: Outgoing,
+        private: tuple[str, ...] = (),
+        again: Callable[[], Awaitable[None]] | None = None,
+    ) -> Outgoing:
         """``outgoing`` with the credential on it; what the connector put in the same places is replaced. ``private``
-        are the texts by which the credential is known (``traces``)."""
-        headers = {name: value for name, value in outgoing.headers.items() if name.lower() not in self.names}
-        headers.update(self.headers)
-        url = outgoing.url
+        are the texts by which the credential is known (``traces``), ``again`` is asked before it is sent once more."""
+        asked, url, body = outgoing.headers, outgoing.url, outgoing.body
+        if asked and not self.names.isdisjoint([name.lower() for name in asked]):
+            asked = {name: value for name, value in asked.items() if name.lower() not in self.names}
+        headers = {**asked, **self.headers}
         if self.query:
             parts = urlsplit(url)
             pairs = [pair for pair in parts.query.split("&") if pair]
@@ -79,13 +93,21 @@ class Signature:
         if self.front:
             parts = urlsplit(url)
             url = urlunsplit(parts._replace(path=self.front + parts.path))
-        body = outgoing.body
         if self.body and body is not None:
             body, kind = in_body(
                 self.body, body, next((headers[name] for name in headers if name.lower() == _KIND), "")
             )
             headers = {name: value for name, value in headers.items() if name.lower() != _KIND} | {"Content-Type": kind}
-        return Outgoing(outgoing.method, url, headers, body, outgoing.repeatable, private, outgoing.largest)
+        repeatable, largest, standing = outgoing.repeatable, outgoing.largest, outgoing.standing
+        return Outgoing(outgoing.method, url, headers, body, repeatable, private, largest, again, standing)
+
+
+def _named(name: str, scope: Scope) -> str:
+    """A header's name, filled in. Raises ``OperatorNeeded`` for one that is the request's own."""
+    told = filled(name, scope)
+    if told.lower() in _OWN or not _HEADER.fullmatch(told):
+        raise OperatorNeeded(f"the header {told!r} cannot carry a credential; connect the account again.")
+    return told
 
 
 def in_body(fields: Mapping[str, str], body: bytes, kind: str) -> tuple[bytes, str]:
@@ -177,8 +199,8 @@ def scrubbed(
     reply: Reply,
     asked: Outgoing,
     sent: Outgoing,
-    secrets: Iterable[str],
-    spelled: Iterable[re.Pattern[bytes]] = (),
+    secrets: Sequence[str],
+    spelled: Sequence[re.Pattern[bytes]] = (),
 ) -> Reply:
     """``reply`` as if ``asked`` had been sent: an app may repeat what it was sent, and what it repeats is not passed
     on to the connector, the model or a log. ``spelled`` are the ``spellings`` of the secrets."""
@@ -186,11 +208,14 @@ def scrubbed(
     told = "\n".join(headers.values())
     url = asked.url if reply.url == sent.url else reply.url
     for secret in secrets:
-        raw = secret.encode()
-        if raw in body:
-            body = body.replace(raw, HIDDEN.encode())
-        if secret in url:
-            url = url.replace(secret, quote(HIDDEN))
+        if secret in told or secret.encode() in body or secret in url:
+            break
+    else:
+        if not spelled:
+            return reply if url == reply.url else Reply(reply.status, url, headers, body)
+    for secret in secrets:
+        body = body.replace(secret.encode(), HIDDEN.encode())
+        url = url.replace(secret, quote(HIDDEN))
         if secret in told:
             headers = {name: value.replace(secret, HIDDEN) for name, value in headers.items()}
     head = f"{told}\n{url}".encode("utf-8", "surrogateescape")

@@ -8,10 +8,12 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from hub.broker.health import health_of
 from hub.broker.sharing import Sharing
 from hub.cli.ended import ended_account
 from hub.cli.options import ConfigFile, run, settings, table
 from hub.cli.storage import known_user, stored
+from hub.clock import SystemClock
 from hub.config import Config
 from hub.errors import HubError
 
@@ -26,14 +28,18 @@ def list_connections(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: ConfigFile = None,
 ) -> None:
-    """List the accounts people have connected, how they fare, and whom they are shared with."""
+    """List the accounts people have connected, how they fare, and whom they are shared with.
+
+    How they fare is what the database knows: ok, needs_sign_in, needs_operator, or provider_down until a time. What a
+    running hub knows besides (rate limits, scopes that tools lack) stands on its page /account/connections.
+    """
     rows = run(_rows(settings(config), user))
     if as_json:
         typer.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
     elif not rows:
         typer.echo("No account is connected.")
     else:
-        shown = [(row["id"], row["user"], row["provider"], row["account"], row["health"], _shared(row)) for row in rows]
+        shown = [(row["id"], row["user"], row["provider"], row["account"], _fares(row), _shared(row)) for row in rows]
         typer.echo(table(shown))
 
 
@@ -41,14 +47,17 @@ async def _rows(config: Config, name: str | None) -> list[dict[str, Any]]:
     async with stored(config) as store:
         names = {one.id: one.name for one in await store.users.list()}
         only = (await known_user(store, name)).id if name is not None else None
-        shares = await store.shares.all()
+        shares, now = await store.shares.all(), SystemClock().now()
+        fares = {one.id: health_of(one, now) for one in await store.connections.all()}
         return [
             {
                 "id": one.id,
                 "user": names.get(one.user_id, one.user_id),
                 "provider": one.provider,
                 "account": one.label,
-                "health": one.health,
+                "health": fares[one.id].state,
+                "why": fares[one.id].why,
+                "until": fares[one.id].until,
                 "used_at": one.used_at,
                 "shared": [
                     {
@@ -62,6 +71,11 @@ async def _rows(config: Config, name: str | None) -> list[dict[str, Any]]:
             for one in await store.connections.all()
             if only in (None, one.user_id)
         ]
+
+
+def _fares(row: dict[str, Any]) -> str:
+    until = f" until {row['until']:%Y-%m-%d %H:%M} UTC" if row["until"] is not None else ""
+    return f"{row['health']}{until}{': ' if row['why'] else ''}{row['why']}"
 
 
 def _shared(row: dict[str, Any]) -> str:

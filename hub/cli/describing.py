@@ -1,4 +1,5 @@
-"""Descriptions on their way in: read from a file or URL, made a connector's folder, compared, agreed to.
+"""Descriptions on their way in: read from a file or URL, made a connector's folder, compared, agreed to; and the folder
+of an MCP server.
 
 The work behind ``hub import`` (``importing.py``). URLs are read through ``hub.upstream`` and its guard; a description
 on a private address needs ``network.allow_private`` for the connector it becomes. Files that a description refers to
@@ -16,6 +17,8 @@ from urllib.parse import urlsplit
 import orjson
 
 from hub import yaml
+from hub.cli.joining import Joined, server_text, settled
+from hub.cli.joining import told as told_of_server
 from hub.cli.network import opened_network
 from hub.clock import SystemClock
 from hub.config import Config
@@ -78,13 +81,7 @@ class Importer:
     async def make(self, kind: Kind, wishes: Wishes, *, raw_query: bool = False) -> Made:
         """Make the connector. Raises ``HubError`` where its folder is there already, or nothing can be made of the
         description."""
-        folder = self._last() / wishes.name
-        for taken in (folder, *(folder.with_suffix(suffix) for suffix in (".yaml", ".yml", ".py"))):
-            if taken.exists():
-                raise HubError(
-                    f"{taken} is there already. Read its description again with: hub import again {wishes.name}; or "
-                    "choose another --name."
-                )
+        folder = self._free(wishes.name, f"Read its description again with: hub import again {wishes.name}; or choose")
         data, notes = await self._read(kind, wishes.name, wishes.place)
         if kind == "graphql":
             # Loaded where it is needed, as in hub.importers.compilation.
@@ -99,6 +96,14 @@ class Importer:
         report = self._compiled(wishes.name, text, data)
         self._write(folder, {file: data, "connector.yaml": text.encode()})
         return Made(folder, report, tuple(notes))
+
+    async def join(self, wanted: Joined) -> str:
+        """Write down an MCP server as a connector, and say what of it. Raises ``HubError`` where its folder is there
+        already, or it does not answer as an MCP server."""
+        folder = self._free(wanted.name, "Choose")
+        account = await settled(self._config, wanted)
+        self._write(folder, {"connector.yaml": server_text(wanted, account).encode()})
+        return told_of_server(wanted, account, str(folder))
 
     async def again(self, name: str, place: str | None) -> str:
         """Read a connector's description again, and say what is new in it. Raises ``HubError``."""
@@ -159,6 +164,15 @@ class Importer:
         if not paths:
             raise HubError("connectors.paths is empty; name a folder there that imports are written to.")
         return paths[-1]
+
+    def _free(self, name: str, remedy: str) -> Path:
+        """The folder of a new connector. Raises ``HubError`` where there is one of this name; ``remedy`` goes before
+        "another --name"."""
+        folder = self._last() / name
+        for taken in (folder, *(folder.with_suffix(suffix) for suffix in (".yaml", ".yml", ".py"))):
+            if taken.exists():
+                raise HubError(f"{taken} is there already. {remedy} another --name.")
+        return folder
 
     def _known(self, name: str) -> tuple[Path, str, Mapping[str, Any]]:
         """The folder of an imported connector, its YAML as text and parsed."""

@@ -1,4 +1,4 @@
-"""``hub import``: an API description becomes a connector, is read again, and is agreed to.
+"""``hub import``: an API description or an MCP server becomes a connector; descriptions are read again, and agreed to.
 
 What a description means is ``hub.importers``'s; this reads it from a file or, guarded, from a URL, and writes the
 connector's folder into the last of ``connectors.paths``. The work (``describing.py``) is imported where asked for:
@@ -15,7 +15,7 @@ from hub.cli.options import ConfigFile, run, settings
 from hub.sdk.names import connector_name
 
 app = typer.Typer(
-    help="Make connectors of API descriptions, read them again, agree to what changed.",
+    help="Make connectors of API descriptions and MCP servers, read them again, agree to what changed.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -158,6 +158,44 @@ def graphql(
         "graphql", config, place, name, include, exclude,
         read_only=read_only, everything=everything, base_url=base_url, provider=provider, raw_query=raw_query,
     )  # fmt: skip
+
+
+@app.command("mcp")
+def mcp(
+    url: Annotated[str, typer.Argument(metavar="URL", help="The server's address.")],
+    name: Name,
+    title: Annotated[
+        str | None, typer.Option("--title", metavar="TITLE", help="What people call it.", show_default="the name")
+    ] = None,
+    sign_in: Annotated[bool, typer.Option("--sign-in", help="Each person signs in, whatever it answers.")] = False,
+    header: Annotated[
+        str | None,
+        typer.Option("--header", metavar="NAME", help="The header a key goes in, as it stands.", show_default=False),
+    ] = None,
+    operator: Annotated[bool, typer.Option("--operator", help="One credential of yours is used for all.")] = False,
+    no_auth: Annotated[bool, typer.Option("--no-auth", help="It is asked without an account.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Make a connector of another MCP server.
+
+    It is asked whether people sign in at it. With --header each person pastes a key instead, or with --operator it is
+    yours.
+    """
+    from hub.cli.describing import Importer
+    from hub.cli.joining import Account, Joined
+
+    chosen: list[tuple[bool, Account]] = [(sign_in, "user"), (operator, "operator"), (no_auth, "nobody")]
+    accounts = [account for given, account in chosen if given]
+    if len(accounts) > 1 or (no_auth and header is not None) or (sign_in and header is not None):
+        raise typer.BadParameter(
+            "give one of --sign-in, --header, --operator and --no-auth; --header goes with --operator.",
+            param_hint="--sign-in",
+        )
+    known = connector_name(name)
+    wanted = Joined(
+        known, url, title or known.replace("_", " ").capitalize(), accounts[0] if accounts else None, header
+    )
+    typer.echo(run(Importer(settings(config)).join(wanted)))
 
 
 @app.command("again")

@@ -8,6 +8,7 @@ from hub.broker.keys import CHANGE, check_key, forget, reseal
 from hub.cli.options import ConfigFile, run, settings
 from hub.cli.storage import stored
 from hub.errors import HubError
+from hub.files.resealing import reseal as reseal_files
 from hub.seal import KeyRing, key_id
 
 app = typer.Typer(help="The keys that seal what the hub keeps.", no_args_is_help=True, rich_markup_mode=None)
@@ -25,39 +26,51 @@ def list_keys(config: ConfigFile = None) -> None:
 def rotate(config: ConfigFile = None) -> None:
     """Make a new key and seal everything with it; running hubs take it up at once, and nobody is interrupted.
 
-    The older keys stay in the key file, for what was sealed for a short time. Back the file up again.
+    Accounts, credentials, second factors and the hour's files are sealed anew. The older keys stay in the key file, for
+    what is on its way for a short time. Back the file up again.
     """
     chosen = settings(config)
 
-    async def work() -> int:
+    async def work() -> tuple[int, int]:
         async with stored(chosen) as store:
             ring = KeyRing.open(chosen.data_dir)
             await check_key(store, ring)
             ring.rotate()
             await store.changes.announce(CHANGE, "rotated")
-            return await reseal(store, ring)
+            return await reseal(store, ring), await reseal_files(store, ring)
 
-    typer.echo(f"A new key seals from now on. Sealed anew: {run(work())}. Back up hub.key with the next backup.")
+    typer.echo(f"A new key seals from now on. {_told(*run(work()))} Back up hub.key with the next backup.")
+    typer.echo("The older keys still open what is on its way; a day from now: hub key retire")
 
 
 @app.command("retire")
 def retire(config: ConfigFile = None) -> None:
     """Take all but the newest key from the key file, a day or more after hub key rotate.
 
-    What only they open (unfinished sign-ins, cursors of Claude's, long-running calls) is lost; accounts are not.
+    What only they open is lost: unfinished sign-ins, cursors of Claude's, long-running calls, and links to download or
+    hand in files. Accounts and files are not: what the older keys sealed of them is sealed anew first.
     """
     chosen = settings(config)
 
-    async def work() -> int:
+    async def work() -> tuple[int, int, int]:
         async with stored(chosen) as store:
             ring = KeyRing.open(chosen.data_dir)
             await check_key(store, ring)
-            await reseal(store, ring)
+            count, files = await reseal(store, ring), await reseal_files(store, ring)
             gone = ring.retire()
             await store.changes.announce(CHANGE, "retired")
-            return gone
+            return count, files, gone
 
-    typer.echo(f"Keys taken from the key file: {run(work())}.")
+    count, files, gone = run(work())
+    typer.echo(f"{_told(count, files)} Keys taken from the key file: {gone}.")
+    if gone:
+        typer.echo(
+            "Links to files and sign-ins that began before hub key rotate end with them; files and accounts stay."
+        )
+
+
+def _told(count: int, files: int) -> str:
+    return f"Sealed anew: {count} accounts, credentials and second factors, {files} files."
 
 
 def recover(

@@ -89,7 +89,7 @@ class Files:
                     raise self._too_large(None)
                 if size is not None and total > size:
                     raise ToolError("The file has more bytes than was said.")
-                await self._rows.add(id, number, self._box.seal_bytes(piece, bound=_bound(user_id, id, number)))
+                await self._rows.add(id, number, self._box.seal_bytes(piece, bound=bound(user_id, id, number)))
                 number += 1
             if size is not None and total < size:
                 raise ToolError("The file was cut off.")
@@ -97,7 +97,7 @@ class Files:
             expires_at = self._clock.now() + KEEP
             kept = Kept(id, user_id, clean_name(name, kind), kind, total, source, expires_at)
             head = orjson.dumps({"name": kept.name, "type": kind, "size": total, "source": source})
-            sealed = self._box.seal(head, bound=_bound(user_id, id, -1))
+            sealed = self._box.seal(head, bound=bound(user_id, id, -1))
             if not await self._rows.finish(id, sealed, total + OVERHEAD, expires_at):
                 raise ToolError("The file took too long to come; hand it in again.")
             return kept
@@ -132,7 +132,7 @@ class Files:
         row = await self._rows.get(id)
         if row is not None and row.head is not None and row.user_id == user_id:
             try:
-                held = self._box.open(row.head, bound=_bound(user_id, id, -1), now=self._clock.time())
+                held = self._box.open(row.head, bound=bound(user_id, id, -1), now=self._clock.time())
             except SealBroken:
                 raise missing(id) from None
             head = orjson.loads(held)
@@ -155,8 +155,7 @@ class Files:
             if sealed is None:
                 raise missing(kept.id)
             try:
-                bound = _bound(kept.user_id, kept.id, number)
-                piece = self._box.open_bytes(sealed, bound=bound, now=self._clock.time())
+                piece = self._box.open_bytes(sealed, bound=bound(kept.user_id, kept.id, number), now=self._clock.time())
             except SealBroken:
                 raise missing(kept.id) from None
             at = number * PIECE
@@ -175,7 +174,8 @@ def missing(id: str) -> NotFoundError:
     )
 
 
-def _bound(user_id: str, id: str, number: int) -> str:
+def bound(user_id: str, id: str, number: int) -> str:
+    """What a file's piece of this number is bound to; its head's number is -1."""
     return f"{id}\n{number}\n{user_id}"
 
 

@@ -18,7 +18,7 @@ NAME_MOST = 150
 """Characters of a file's name; with its encoding it stays below what file systems allow."""
 
 Source = tuple[str, str]
-"""A connector, and the full name of one of its tools."""
+"""A connector, and the full name of one of its tools; empty where none of them made it."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")

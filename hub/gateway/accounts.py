@@ -16,7 +16,7 @@ from hub.broker import Account, Purpose
 from hub.clock import Clock
 from hub.errors import ConnectionNeeded, ConnectionPage
 from hub.identity import Caller
-from hub.registry import Catalog
+from hub.registry import Catalog, Entry
 from hub.sdk.effect import Effect
 from hub.sdk.http import Send
 from hub.sdk.talk import ErrorTalk, Talk, TaskTalk
@@ -35,8 +35,12 @@ _LOOK = 0.25
 class Accounts(Protocol):
     """Where accounts come from (``hub.broker.Broker``; a stand-in while recordings are replayed)."""
 
+    def known(self, user_id: str, purpose: Purpose, named: str | None) -> Account | None:
+        """The account for a call, where it was found before and nothing has changed since."""
+        ...
+
     async def account(self, user_id: str, purpose: Purpose, named: str | None, send: Send) -> Account:
-        """The account for a call, whose requests go through ``send``."""
+        """The account for a call; ``send`` is what all requests for this purpose go through."""
         ...
 
 
@@ -108,19 +112,33 @@ class Page:
 
 
 class Doors:
-    """Finds the accounts of calls, and leads to the page where one is missing."""
+    """Finds the accounts of calls, whose requests go through ``send``, and leads to the page where one is missing."""
 
-    def __init__(self, accounts: Accounts | None, links: Links | None, clock: Clock) -> None:
+    def __init__(self, accounts: Accounts | None, links: Links | None, clock: Clock, send: Send) -> None:
         self._accounts = accounts
         self._clock = clock
+        self._send = send
+        self._purposes: dict[tuple[str, Effect, tuple[str, ...]], tuple[Catalog, Purpose]] = {}
         self.links = links
+
+    def forget(self) -> None:
+        """Drop what was kept of a catalog (it changed)."""
+        self._purposes.clear()
+
+    def known(self, catalog: Catalog, entry: Entry, caller: Caller, named: Any) -> Account | None:
+        """The account of a call of this tool, where it was found before and nothing has changed since; else it is
+        ``account`` that finds it."""
+        tool = entry.tool
+        kept = self._purposes.get((entry.connector.name, tool.effect, tool.scopes))
+        if kept is None or kept[0] is not catalog or self._accounts is None:
+            return None
+        return self._accounts.known(caller.user_id, kept[1], None if named is None else _label(named))
 
     async def account(
         self,
         catalog: Catalog,
         connector: CompiledConnector,
         caller: Caller,
-        send: Send,
         *,
         named: Any = None,
         effect: Effect = "read",
@@ -134,23 +152,36 @@ class Doors:
         """
         if connector.provider is None:
             return None
-        loaded = catalog.connectors.get(connector.name)
-        if self._accounts is None or loaded is None or loaded.provider is None:
+        purpose = self._purpose(catalog, connector, effect, scopes)
+        if self._accounts is None or purpose is None:
             raise ConnectionNeeded(
                 f"{connector.title} needs an account, and this hub connects none: set auth.mode to oauth.",
                 connector=connector.name,
             )
-        purpose = Purpose(connector.name, connector.title, loaded.shipped, loaded.provider, effect, scopes, loaded.code)
-        name = named if isinstance(named, str) and named.strip() else None
         waited = 0.0
         while True:
             try:
-                return await self._accounts.account(caller.user_id, purpose, name, send)
+                return await self._accounts.account(caller.user_id, purpose, _label(named), self._send)
             except ConnectionNeeded:
                 if waited >= WAIT or _action(answers or {}, connector.name) != "accept":
                     raise
             await self._clock.sleep(_LOOK)
             waited += _LOOK
+
+    def _purpose(
+        self, catalog: Catalog, connector: CompiledConnector, effect: Effect, scopes: tuple[str, ...]
+    ) -> Purpose | None:
+        """What the account is wanted for; None where the connector's provider is not there."""
+        kept = self._purposes.get((connector.name, effect, scopes))
+        if kept is not None and kept[0] is catalog:
+            return kept[1]
+        loaded = catalog.connectors.get(connector.name)
+        if loaded is None or loaded.provider is None:
+            return None
+        shipped, code, provider = loaded.shipped, loaded.code, loaded.provider
+        purpose = Purpose(connector.name, connector.title, shipped, code, provider, effect, scopes)
+        self._purposes[connector.name, effect, scopes] = catalog, purpose
+        return purpose
 
     def asked(
         self,
@@ -197,6 +228,10 @@ class Doors:
     def forgotten(self, answers: Mapping[str, Any], connector: str) -> dict[str, Any]:
         """The answers without the one to this question: the next time it is a new one."""
         return {name: answer for name, answer in answers.items() if name != _key(connector)}
+
+
+def _label(named: Any) -> str | None:
+    return named if isinstance(named, str) and named.strip() else None
 
 
 def _key(connector: str) -> str:

@@ -52,7 +52,7 @@ class Acquaintance:
             loaded = self._catalog().connectors.get(connector)
             if loaded is None or loaded.compiled is None or loaded.provider is None:
                 return
-            purpose = Purpose(connector, loaded.compiled.title, loaded.shipped, loaded.provider, code=loaded.code)
+            purpose = Purpose(connector, loaded.compiled.title, loaded.shipped, loaded.code, loaded.provider)
             try:
                 await self._learn(connector, await self._accounts.account(user_id, purpose, label, self._send))
                 return

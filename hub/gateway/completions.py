@@ -86,7 +86,7 @@ class Completions:
     ) -> list[str]:
         completer = subject.completions.get(name)
         if completer is not None:
-            account = await self._doors.account(catalog, connector, caller, self._runs.send)
+            account = await self._doors.account(catalog, connector, caller)
             http = self._runs.http(connector, caller, purpose=f"completion {connector.name} {name}", account=account)
             run = self._runs.context(connector, caller, Silence(), {}, http, account)
             async with self._runs.admitted(caller.user_id):

@@ -36,7 +36,8 @@ def add_file_tools(own: Connector, files: CallFiles) -> None:
         """Get a page where the user hands in a file of theirs, to be given to a tool that takes one.
 
         Show the user the link and wait until they say that it is done; then give file, the hub://files/<id>, to the
-        tool. With a shell: curl -T FILE "LINK".
+        tool. A tool of another server takes it where its schema asks for base64 or a URI. With a shell: curl -T FILE
+        "LINK".
         """
         id = files.files.new_id()
         return {

@@ -3,6 +3,7 @@
 Not where files are kept or fetched (``hub/files``), and not the hub's own tools about them (``file_tools.py``).
 """
 
+import base64
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,14 +17,16 @@ from hub.files.assembly import FileParts
 from hub.files.kept import textual, told_size
 from hub.gateway import results
 from hub.gateway.authorize import authorize
+from hub.gateway.relayed import Fitting, kept_of
 from hub.gateway.results import CHARACTERS, TooLarge
 from hub.identity import Caller
 from hub.registry import Entry
 from hub.sdk.content import Audio, Block, Embedded, File, Image, Link, Result, Text
 from hub.sdk.files import found, replaced
 from hub.sdk.names import RESERVED_CONNECTORS
+from hub.sdk.relay import FileForm, Relay, Relayed
 from hub.sdk.request import Call as Declared
-from hub.sdk.tool import Effect
+from hub.sdk.tool import CompiledConnector, Effect
 
 SHOWN_BYTES = 3_500_000
 """How large an image or sound may be that a client is shown; what is larger it gets a link to. Claude takes 5 MB in
@@ -51,7 +54,8 @@ class CallFiles:
         """Whether a call of this tool has to do with files before it runs; most have not."""
         run = entry.tool.run
         whole = isinstance(run, Declared) and run.reading.reply == "file"
-        return bool(entry.tool.files) or whole or entry.connector.name in RESERVED_CONNECTORS
+        handed = isinstance(run, Relay) and bool(run.files)
+        return bool(entry.tool.files) or whole or handed or entry.connector.name in RESERVED_CONNECTORS
 
     @asynccontextmanager
     async def given(
@@ -90,6 +94,24 @@ class CallFiles:
                     held -= room - len(one.data)
                     made.append(one)
                 arguments = replaced(arguments, place.path, iter(made))
+            for slot in tool.run.files if isinstance(tool.run, Relay) else ():
+                handed: list[Any] = []
+                for value in found(arguments, slot.path):
+                    kept = await self._given.kept(caller.user_id, value) if isinstance(value, str) else None
+                    if kept is None:
+                        handed.append(value)  # not a file of the hub's: it is the server's to understand
+                        continue
+                    permit(caller, kept, tool.effect)
+                    if slot.form == "link":
+                        handed.append(self.links.download(kept))
+                        continue
+                    await self._memory.take(kept.size)
+                    held += kept.size
+                    fitting = min(most, slot.accepts.max_bytes or most)
+                    one = await self._given.file(value, slot.name, kept, fitting)
+                    slot.accepts.check(one, slot.name)
+                    handed.append(_written(one, slot.form))
+                arguments = replaced(arguments, slot.path, iter(handed))
             yield arguments
         finally:
             self._memory.give(held)
@@ -167,6 +189,41 @@ class CallFiles:
             f"hub_read_file with offset {len(shown.encode())} reads on. The user's link: {self.links.download(kept)}]"
         )
 
+    async def fitted(
+        self, caller: Caller, value: Relayed, connector: CompiledConnector, entry: Entry | None = None
+    ) -> dict[str, Any]:
+        """What another server answered to a tool, or without one to something else: as it came where it fits, else with
+        what is large of it kept and linked to.
+
+        Raises ``ToolError`` where there is no room for files, and for what no link can stand for: a resource's
+        contents, and a prompt of too many short parts.
+        """
+        try:
+            return results.relayed(value)
+        except results.Overweight:
+            pass
+        name = connector.name if entry is None else entry.full_name
+        done = "" if entry is None or entry.tool.effect == "read" else "This was done. "
+
+        async def keep(data: bytes, called: str, mime_type: str) -> Kept:
+            source = (connector.name, "" if entry is None else entry.full_name)
+            try:
+                return await self.files.keep(caller.user_id, data, name=called, mime_type=mime_type, source=source)
+            except ToolError as full:
+                raise ToolError(f"{done}The answer is more than can be passed on, and cannot be kept: {full}") from None
+
+        contents = value.result.get("contents")
+        if isinstance(contents, list):
+            parts = [await kept_of(one, keep, name) for one in contents]
+            told = "; ".join(
+                f"{one.uri} ({told_size(one.size)}, download: {self.links.download(one)})" for one in parts
+            )
+            raise ToolError(
+                f"More than can be read at once, kept for an hour: {told}. hub_read_file reads it in parts."
+            )
+        strict = entry is not None and entry.tool.output is not None
+        return await Fitting(keep, self.told, name, done=done, strict=strict).fitted(value.result)
+
     async def _keep(self, caller: Caller, entry: Entry, data: bytes, name: str, mime_type: str) -> Kept:
         source = (entry.connector.name, entry.full_name)
         return await self.files.keep(caller.user_id, data, name=name, mime_type=mime_type, source=source)
@@ -209,6 +266,8 @@ async def answered(files: CallFiles | None, caller: Caller, entry: Entry, value:
     if files is None:
         return results.result(entry.tool, value)
     try:
+        if isinstance(value, Relayed):
+            return await files.fitted(caller, value, entry.connector, entry)
         if type(value) is not dict:
             value = await files.linked(caller, entry, value)
         return results.result(entry.tool, value)
@@ -216,10 +275,23 @@ async def answered(files: CallFiles | None, caller: Caller, entry: Entry, value:
         return await files.spilled(caller, entry, wrong)
 
 
+async def passed(
+    files: CallFiles | None, caller: Caller, value: Relayed, connector: CompiledConnector
+) -> dict[str, Any]:
+    """What another server answered to a reading or for a prompt. Raises as ``CallFiles.fitted`` does."""
+    return results.relayed(value) if files is None else await files.fitted(caller, value, connector)
+
+
 def permit(caller: Caller, kept: Kept, effect: Effect = "read") -> None:
     """Raise ``Refused`` where the caller's profile does not have the tool that the file came from."""
     connector, tool = kept.source or ("hub", None)
-    authorize(caller, effect, kept.uri, connector, tool)
+    authorize(caller, effect, kept.uri, connector, tool or None)
+
+
+def _written(file: File, form: FileForm) -> str:
+    """A file's bytes as another server takes them: base64 (RFC 4648, section 4), or that in a data URL (RFC 2397)."""
+    encoded = base64.b64encode(file.data).decode()
+    return encoded if form == "base64" else f"data:{file.mime_type};base64,{encoded}"
 
 
 def _too_much(block: Block) -> TypeGuard[File | Image | Audio]:

@@ -30,7 +30,7 @@ from hub.gateway.authorize import allowed, authorize
 from hub.gateway.completions import Completions
 from hub.gateway.echo import Echo
 from hub.gateway.failures import failure, retry
-from hub.gateway.files import CallFiles, answered
+from hub.gateway.files import CallFiles, answered, passed
 from hub.gateway.listeners import Listeners
 from hub.gateway.offers import Offers
 from hub.gateway.own_tools import own_tools
@@ -106,7 +106,7 @@ class Gateway:
             **extra,
         )
         self.links = Links(ring.box("connect link"), clock, public_url) if public_url is not None else None
-        self._doors = Doors(accounts, self.links, clock)
+        self._doors = Doors(accounts, self.links, clock, send)
         self._files = files
         broker = accounts if isinstance(accounts, Broker) else None
         self._own = own_tools(catalog, broker, self.links, files, clock)
@@ -121,6 +121,7 @@ class Gateway:
     def catalog_changed(self, old: Catalog, new: Catalog) -> None:
         """Drop what was kept of the old catalog and tell listeners which lists changed."""
         self._runs.forget()
+        self._doors.forget()
         for kind in self._offers.differing(old, new):
             self.listeners.changed(kind)
 
@@ -205,11 +206,13 @@ class Gateway:
             if entry.tool.effect != "read":
                 intent = await self._records.intent(caller, entry, arguments)
             with self._alarms.within(seconds):
-                account = await self._account(caller, entry, checked, answers)
+                if entry.connector.provider is not None:
+                    account = self._doors.known(self._catalog(), entry, caller, checked.get("account"))
+                    account = account or await self._account(caller, entry, checked, answers)
                 value = await self._value(caller, entry, checked, talk, answers, account)
             answer = await answered(self._files, caller, entry, value)
             if account is not None:
-                results.sign(answer, account.shown.label, several=account.several)
+                results.sign(answer, account.label, several=account.several)
             outcome = "ok"
         except ConnectionNeeded as wrong:
             outcome = "connection_needed"
@@ -225,6 +228,8 @@ class Gateway:
             outcome = "protocol_error"
             raise
         except Exception as wrong:  # noqa: BLE001 - the edge around a connector's code
+            if account is not None:
+                account.came_to(wrong)
             answer, outcome = failure(wrong, connector=entry.connector.name, tool=entry.full_name)
         finally:
             used = account.id if account is not None else None
@@ -246,17 +251,10 @@ class Gateway:
         self, caller: Caller, entry: Entry, arguments: Mapping[str, Any], answers: Mapping[str, Any]
     ) -> Account | None:
         """The account a call is made with; None where its connector needs none. Raises as ``Doors.account``."""
-        if entry.connector.provider is None:
-            return None
+        effect, scopes = entry.tool.effect, entry.tool.scopes
+        named = arguments.get("account")
         return await self._doors.account(
-            self._catalog(),
-            entry.connector,
-            caller,
-            self._runs.send,
-            named=arguments.get("account"),
-            effect=entry.tool.effect,
-            scopes=entry.tool.scopes,
-            answers=answers,
+            self._catalog(), entry.connector, caller, named=named, effect=effect, scopes=scopes, answers=answers
         )
 
     async def _value(
@@ -322,14 +320,14 @@ class Gateway:
         self._authorize(caller, "read", uri, entry.connector.name)
 
         async def read(answers: Mapping[str, Any]) -> dict[str, Any]:
-            account = await self._doors.account(catalog, entry.connector, caller, self._runs.send)
+            account = await self._doors.account(catalog, entry.connector, caller)
             http = self._runs.http(entry.connector, caller, purpose=f"resource {uri}", account=account)
             context = self._runs.context(entry.connector, caller, talk, answers, http, account)
             foreign = isinstance(entry.resource.run, Relay)
             given = {"uri": uri} if foreign else variables
             value = await self._runs.value(entry.resource.run, context, entry.connector, given)
             if isinstance(value, Relayed):
-                return results.relayed(value)
+                return await passed(self._files, caller, value, entry.connector)
             contents = results.contents(uri, entry.resource.mime_type, value)
             return {"resultType": "complete", "contents": contents}
 
@@ -354,17 +352,13 @@ class Gateway:
             if isinstance(prompt.run, str):
                 value: Any = fill_text(prompt.run, given)
             else:
-                account = await self._doors.account(self._catalog(), entry.connector, caller, self._runs.send)
+                account = await self._doors.account(self._catalog(), entry.connector, caller)
                 http = self._runs.http(entry.connector, caller, purpose=f"prompt {name}", account=account)
                 context = self._runs.context(entry.connector, caller, talk, answers, http, account)
                 value = await self._runs.value(prompt.run, context, entry.connector, given)
                 if isinstance(value, Relayed):
-                    return results.relayed(value)
-            return {
-                "resultType": "complete",
-                "description": prompt.description,
-                "messages": results.messages(value),
-            }
+                    return await passed(self._files, caller, value, entry.connector)
+            return {"resultType": "complete", "description": prompt.description, "messages": results.messages(value)}
 
         return await self._asking(caller, f"prompts/get {name}", given, resume, make, entry.connector.name)
 

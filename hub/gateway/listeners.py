@@ -95,15 +95,27 @@ class Listeners:
             if getattr(one.wants, kind):
                 one.tell(kind, {"method": f"notifications/{kind}/list_changed"})
 
-    def updated(self, uri: str) -> None:
-        """Tell everyone subscribed to it that the resource at ``uri`` has new contents."""
+    def updated(self, uri: str, user_id: str | None = None) -> None:
+        """Tell everyone subscribed to it that the resource at ``uri`` has new contents, or only this user, where it is
+        one of an account's."""
         for one in tuple(self._open):
+            if user_id is not None and one.caller.user_id != user_id:
+                continue
             if uri in one.wants.uris and self._permits(one.caller, uri):
                 one.tell(uri, {"method": "notifications/resources/updated", "params": {"uri": uri}})
 
     def watched(self) -> set[str]:
         """Every resource that anyone watches who may."""
         return {uri for one in self._open for uri in one.wants.uris if self._permits(one.caller, uri)}
+
+    def watchers(self) -> dict[str, set[str]]:
+        """The same by user."""
+        found: dict[str, set[str]] = {}
+        for one in self._open:
+            for uri in one.wants.uris:
+                if self._permits(one.caller, uri):
+                    found.setdefault(one.caller.user_id, set()).add(uri)
+        return found
 
     def follows(self, task: str) -> bool:
         """Whether anyone wants to hear of this task."""

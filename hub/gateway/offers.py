@@ -51,12 +51,13 @@ class Offers:
 
     def _tools(self, catalog: Catalog, caller: Caller) -> list[Listing]:
         """The connectors' tools, and of the hub's own those that have a use: about accounts where there are some to be
-        connected, about files where some tool takes one, or an account may give one."""
+        connected, about files where some tool takes one, or an account or another server may give one."""
         found = _allowed_tools(catalog, caller)
         if not self._own or "read" not in caller.effects:
             return found
         accounts = any(loaded.provider is not None for loaded in catalog.connectors.values())
-        files = accounts or any(MARK in str(one.get("inputSchema")) for one in found)
+        served = any(one.compiled is not None and one.compiled.server for one in catalog.connectors.values())
+        files = accounts or served or any(MARK in str(one.get("inputSchema")) for one in found)
         own = [one for one in self._own if (files if str(one["name"]).endswith("_file") else accounts)]
         return [*found, *own] if own else found
 

@@ -22,6 +22,9 @@ CHARACTERS = 140_000
 BINARY_CHARACTERS = 8_000_000
 """What images, audio and files of one result may weigh together, in base64."""
 
+MEDIA_CHARACTERS = 4_700_000
+"""What one picture, sound or embedded resource of another server may weigh, in base64; Claude takes 5 MB."""
+
 _BLOCKS = (Text, Image, Audio, File, Embedded, Link)
 
 
@@ -78,23 +81,42 @@ def result(tool: Tool, value: Any) -> dict[str, Any]:
     return _structured(tool, value)
 
 
+class Overweight(ToolError):
+    """Another server's result is more than can be passed on as it came."""
+
+
 def relayed(value: Relayed) -> dict[str, Any]:
-    """A result of another MCP server, whole. Raises ``ToolError`` where it is above the budget."""
+    """A result of another MCP server, as it came. Raises ``Overweight`` where it is above the budget."""
     blocks = [*value.result.get("content", ()), *value.result.get("contents", ())]
-    blocks += [one.get("content", {}) for one in value.result.get("messages", ())]
+    for message in value.result.get("messages", ()):
+        held = message.get("content", {})
+        blocks += held if isinstance(held, list) else [held]
     data = value.result.get("structuredContent")
     text = len(orjson.dumps(data)) if data is not None else 0
-    binary = 0
-    for block in blocks:
-        held = block.get("resource", block)
-        text += len(held.get("text", ""))
-        binary += len(held.get("data", "")) + len(held.get("blob", ""))
-    if text > CHARACTERS or binary > BINARY_CHARACTERS:
-        raise ToolError(
-            f"The answer has {text + binary:,} characters, more than can be passed on ({CHARACTERS:,} of text). "
+    text += sum(text_of(block) for block in blocks)
+    media = [media_of(block) for block in blocks]
+    if text > CHARACTERS or sum(media) > BINARY_CHARACTERS or max(media, default=0) > MEDIA_CHARACTERS:
+        raise Overweight(
+            f"The answer has {text + sum(media):,} characters, more than can be passed on ({CHARACTERS:,} of text). "
             "Ask for less: fewer items, fewer fields or a smaller part."
         )
     return {"resultType": "complete", **value.result}
+
+
+def text_of(block: Any) -> int:
+    """The characters of text in a content block, or in a resource's contents."""
+    return _length(block, "text")
+
+
+def media_of(block: Any) -> int:
+    """The characters of base64 in a content block, or in a resource's contents."""
+    return _length(block, "data") + _length(block, "blob")
+
+
+def _length(block: Any, key: str) -> int:
+    held = block.get("resource", block) if isinstance(block, Mapping) else None
+    value = held.get(key) if isinstance(held, Mapping) else None
+    return len(value) if isinstance(value, str) else 0
 
 
 def _structured(tool: Tool, value: Any) -> dict[str, Any]:
@@ -191,6 +213,7 @@ def messages(value: Any) -> list[dict[str, Any]]:
 
 def sign(answer: dict[str, Any], label: str, *, several: bool) -> None:
     """Say which account answered: for programs always, for the model where the person has several."""
-    answer["_meta"] = {**(answer.get("_meta") or {}), "hub/account": {"label": label}}
+    told = {"hub/account": {"label": label}}
+    answer["_meta"] = {**meta, **told} if (meta := answer.get("_meta")) else told
     if several:
         answer["content"] = [*answer.get("content", []), {"type": "text", "text": f"Account: {label}"}]

@@ -17,6 +17,7 @@ from hub.clock import Clock
 from hub.errors import HubError, OperatorNeeded, ProtocolError, ToolError
 from hub.gateway.admission import Admission, Place
 from hub.gateway.asks import Cursors
+from hub.gateway.own_context import OwnContext
 from hub.gateway.tasks.run import TaskRun
 from hub.gateway.threads import Threads
 from hub.identity import Caller
@@ -24,6 +25,7 @@ from hub.registry import PromptEntry
 from hub.sdk.client import FILE_BYTES, Http
 from hub.sdk.context import Context, User
 from hub.sdk.http import Reach, Send, host_of
+from hub.sdk.names import RESERVED_CONNECTORS
 from hub.sdk.placeholders import Pattern, Scope
 from hub.sdk.relay import Relay, Relayed, Relays
 from hub.sdk.request import Call, fill_base_url
@@ -141,8 +143,10 @@ class Runs:
         http: Http,
         account: Account | None = None,
     ) -> Context:
-        """The context of one run, around its requests."""
-        return Context(
+        """The context of one run, around its requests; the hub's own tools also know their caller."""
+        own = connector.name in RESERVED_CONNECTORS
+        kind = partial(OwnContext, caller=caller) if own else Context
+        return kind(
             http=http,
             user=User(caller.user_id, caller.user_name),
             clock=self._clock,
@@ -232,7 +236,8 @@ class Runs:
         hosts = connector.hosts
         plain = "*" in hosts
         if connector.base_url is not None:
-            base_url = fill_base_url(Pattern.parse(connector.base_url), settings, fields, placed)
+            declared = connector.base_url if account is None else account.based(connector.base_url)
+            base_url = fill_base_url(Pattern.parse(declared), settings, fields, placed)
             hosts = (host_of(base_url), *hosts)
             plain = plain or base_url.startswith("http://")
         scope = Scope({}, settings, fields)

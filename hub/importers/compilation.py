@@ -93,14 +93,14 @@ def compile_described(name: str, data: Any, description: bytes, file: str, *, pr
         found = described(description, declared.kind, declared.source.file)
         check_agreement(declared, agreement(found), name)
         report.warnings += found.warnings
-        texts = _Described(name, declared, found, head, naming, report).drafted()
+        taken = _Described(name, declared, found, head, report).drafted()
         for reference in list(found.pool.unresolved)[:5]:
             report.warnings.append(f"the reference {reference} leads nowhere; anything fits there")
         # Tools are made of the text of their drafts: single values kept of a large description would keep the memory
         # that it took, as they lie between the rest of it.
         del found
         gc.collect(0)
-        tools, drafts = _tools_of(texts, naming, head.reading.rules)
+        tools, drafts = _tools_of(taken, naming, head.reading.rules, report)
     if report.left_out:
         shown = "; ".join(f"{key}: {why}" for key, why in report.left_out[:3])
         report.warnings.append(f"{len(report.left_out)} operations cannot be tools: {shown}")
@@ -122,16 +122,40 @@ def check_agreement(declared: DescribedDeclaration, now: Mapping[str, list[str]]
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """One operation that is to be a tool: draft, arguments and which of them are required as JSON, and what the report
+    says of it."""
+
+    key: str
+    name: str
+    text: bytes
+    counted: tuple[int, int]
+    notes: tuple[str, ...]
+    trimmed: str
+
+
 def _tools_of(
-    texts: Mapping[str, bytes], naming: Naming, rules: tuple[Rule, ...]
+    taken: list[_Taken], naming: Naming, rules: tuple[Rule, ...], report: Report
 ) -> tuple[dict[str, Tool], dict[str, Draft]]:
-    """Tools and drafts of what ``drafted`` gave."""
+    """Tools and drafts of what was taken; what cannot be a tool is left out."""
     tools: dict[str, Tool] = {}
     drafts: dict[str, Draft] = {}
-    for name, text in texts.items():
-        draft, properties, required = orjson.loads(text)
-        tools[name] = tool_of(name, draft, properties, required, naming, rules)
-        drafts[name] = draft
+    for one in taken:
+        draft, properties, required = orjson.loads(one.text)
+        try:
+            if one.name in tools:
+                raise ConnectorError(f"another operation's tool is called {one.name}; name one under overrides")
+            tools[one.name] = tool_of(one.name, draft, properties, required, naming, rules)
+        except ConnectorError as wrong:
+            report.left_out.append((one.key, str(wrong)))
+            continue
+        drafts[one.name] = draft
+        report.taken[one.key] = one.name
+        report.counted = tuple(map(sum, zip(report.counted, one.counted, strict=True)))  # type: ignore[assignment]
+        report.warnings += [f"{one.key}: {note}" for note in one.notes]
+        if one.trimmed:
+            report.trimmed.append((one.key, one.trimmed))
     return tools, drafts
 
 
@@ -144,25 +168,22 @@ class _Described:
         declared: DescribedDeclaration,
         found: Description,
         head: CompiledConnector,
-        naming: Naming,
         report: Report,
     ) -> None:
         self._declared = declared
         self._found = found
         self._head = head
-        self._naming = naming
         self._report = report
         self._names = names_of(found.operations, name)
         self._arranger = Arranger(Shaper(found.pool), found.schemes, declared.headers)
-        self._rules = head.reading.rules
-        self._drafts: dict[str, bytes] = {}
 
-    def drafted(self) -> dict[str, bytes]:
-        """Of each tool draft, arguments and which of them are required, as JSON."""
+    def drafted(self) -> list[_Taken]:
+        """The operations that were chosen, with their drafts."""
         declared, report = self._declared, self._report
         include, exclude = Selection(declared.include), Selection(declared.exclude)
         overrides = dict(declared.overrides)
         report.operations = len(self._found.operations)
+        drafted: list[_Taken] = []
         for operation in self._found.operations:
             name = self._names[operation.key]
             own = overrides.pop(operation.key, None) or overrides.pop(name, None) or NOTHING_SAID
@@ -172,35 +193,29 @@ class _Described:
                 report.excluded.append(operation.key)
                 continue
             try:
-                self._take(operation, own.name or name, own, effect)
+                drafted.append(self._taken(operation, own.name or name, own, effect))
             except ConnectorError as wrong:
                 report.left_out.append((operation.key, str(wrong)))
         report.warnings += [f"overrides.{key}: there is no such operation or tool" for key in overrides]
         report.warnings += [f"include: {entry} takes no operation" for entry in include.idle[:5]]
-        return self._drafts
+        return drafted
 
-    def _take(self, operation: Operation, name: str, own: OverrideDeclaration, effect: str) -> None:
-        report = self._report
+    def _taken(self, operation: Operation, name: str, own: OverrideDeclaration, effect: str) -> _Taken:
         if operation.trouble:
             raise ConnectorError(operation.trouble)
-        if name in self._drafts:
-            raise ConnectorError(f"another operation's tool is called {name}; name one under overrides")
         arguments = self._arranger.arrange(operation)
         self._pin(arguments, own)
         draft = self._draft(operation, name, own, effect, arguments)
-        tool_of(name, draft, arguments.properties, arguments.required, self._naming, self._rules)
         try:
-            self._drafts[name] = orjson.dumps([draft, arguments.properties, arguments.required])
+            text = orjson.dumps([draft, arguments.properties, arguments.required])
         except orjson.JSONEncodeError as wrong:
             raise ConnectorError(f"it holds what JSON cannot say ({wrong})") from None
-        report.taken[operation.key] = name
-        report.counted = tuple(map(sum, zip(report.counted, arguments.counted, strict=True)))  # type: ignore[assignment]
-        report.warnings += [f"{operation.key}: {note}" for note in operation.notes[:2]]
+        trimmed = ""
         if arguments.trimmed:
-            told = f"its input was cut down to fit (step {arguments.stage} of 10)"
+            trimmed = f"its input was cut down to fit (step {arguments.stage} of 10)"
             if arguments.dropped:
-                told += f"; left out: {', '.join(arguments.dropped[:5])}"
-            report.trimmed.append((operation.key, told))
+                trimmed += f"; left out: {', '.join(arguments.dropped[:5])}"
+        return _Taken(operation.key, name, text, arguments.counted, tuple(operation.notes[:2]), trimmed)
 
     def _pin(self, arguments: Arguments, own: OverrideDeclaration) -> None:
         """Take the arguments that are always the same from the model, and describe those that are described anew."""

@@ -20,8 +20,8 @@ _ODD_TYPES = {
     "file": "string",
 }  # fmt: skip
 _BOUNDS = ("minimum", "maximum")
-_OF_STRINGS = frozenset({"minLength", "maxLength"})
-_OF_ARRAYS = frozenset({"minItems", "maxItems"})
+_OF_STRINGS = ("minLength", "maxLength")
+_OF_ARRAYS = ("minItems", "maxItems")
 
 Schema = dict[str, Any]
 

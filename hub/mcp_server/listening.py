@@ -268,9 +268,10 @@ class Listening:
             stop = self._interests.on_change(key, feed.refresh)
             try:
                 feed.follow()
-                await stream.open()
                 if session is not None:
+                    # Before the client hears that it listens here: what it opens then, elsewhere, is the later one.
                     await self._tell(session, feed)
+                await stream.open()
                 await feed.run(render)
             finally:
                 stop()

@@ -73,14 +73,17 @@ class Registry:
         shelf: Shelf | None = None,
         pinned: Callable[[str], Pin | None] | None = None,
         configured: Sequence[Content] = (),
+        providers: Sequence[Place] = (),
     ) -> None:
         """``places`` in order (``places_of``); ``disabled`` and ``unprefixed`` are connectors' names;
         ``import_timeout`` in seconds; ``force_polling`` looks at files in intervals instead of asking the system
         (None: as WATCHFILES_FORCE_POLLING says); ``shelf`` keeps what was compiled for the next start;
-        ``pinned`` tells what is accepted of a connector's MCP server, ``configured`` are connectors no file holds."""
+        ``pinned`` tells what is accepted of a connector's MCP server, ``configured`` are connectors no file holds;
+        ``providers`` are places in front of ``places`` of which only the providers count."""
         self._pinned = pinned or (lambda name: None)
         self._configured = {one.unit.name: one for one in configured}
         self._places = tuple(places)
+        self._declaring = (*providers, *self._places)
         self._clock = clock
         self._disabled = frozenset(disabled)
         self._unprefixed = frozenset(unprefixed)
@@ -221,7 +224,7 @@ class Registry:
         return units, found
 
     def _declarations(self) -> tuple[ProviderFile, ...]:
-        return provider_files(self._places)
+        return provider_files(self._declaring)
 
     def _look_for_providers(self) -> Mapping[str, ProviderState]:
         """The providers the places declare, those that changed read anew."""

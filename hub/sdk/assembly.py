@@ -163,11 +163,21 @@ def check_base(base_url: str | None, settings: Mapping[str, Setting], *, provide
         return
     pattern = Pattern.parse(base_url)
     url = ""
-    for piece in pattern.pieces:
+    pieces = pattern.pieces
+    if provider is not None and pieces and not isinstance(pieces[0], str) and pieces[0][0].startswith("base."):
+        # Where that leads depends on the account; its provider's declaration says so.
+        if len(pieces) > 1 and not (isinstance(pieces[1], str) and pieces[1].startswith("/")):
+            raise ConnectorError(f"base_url: {{{pieces[0][0]}}} is a whole address; a path follows it, or nothing.")
+        url, pieces = "https://base", pieces[1:]
+    for piece in pieces:
         if isinstance(piece, str):
             url += piece
             continue
         room, _, name = piece[0].partition(".")
+        if room == "base":
+            raise ConnectorError(
+                f"base_url: {{{piece[0]}}} stands at the beginning, and needs a provider whose ways have bases."
+            )
         if room not in ("settings", "account"):
             raise ConnectorError(f"base_url: {{{piece[0]}}}: only {{settings.x}} and {{account.x}} may stand here.")
         theirs = provider is not None and name not in settings

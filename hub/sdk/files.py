@@ -159,8 +159,8 @@ def found(arguments: Any, path: tuple[str | None, ...]) -> Iterator[Any]:
         yield from found(arguments[step], rest)
 
 
-def replaced(arguments: Any, path: tuple[str | None, ...], following: Iterator[File]) -> Any:
-    """The arguments with what stands at a place replaced by the files that follow one after another."""
+def replaced(arguments: Any, path: tuple[str | None, ...], following: Iterator[Any]) -> Any:
+    """The arguments with what stands at a place replaced by what follows, one after another."""
     if not path:
         return next(following)
     step, rest = path[0], path[1:]

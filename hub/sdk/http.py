@@ -3,7 +3,7 @@
 Not a client: nothing here touches the network. ``upstream/`` sends an ``Outgoing``; recordings replay one.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 import orjson
 
 from hub.errors import ConnectorError, ProviderUnavailable
+from hub.sdk.slots import slotted
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing at the provider (RFC 9110, section 9.2.1)."""
 
 
+@slotted
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One HTTP request, complete and ready to send.
@@ -23,7 +25,9 @@ class Outgoing:
     ``url`` is absolute and percent-encoded, query included. ``repeatable`` says that sending it twice does
     no more than sending it once (safe method, idempotent tool, or an idempotency key in ``headers``).
     ``private`` are texts in it that are secret: never shown, and never sent on to another place. ``largest`` is how
-    many bytes its reply may have, where that is not what any reply may.
+    many bytes its reply may have, where that is not what any reply may. ``again`` is asked before it is sent once more
+    (a retry, a redirect), and raises where it may not be. ``standing``: its reply is a stream held open to hear of what
+    may never come; it takes none of the places of other requests.
     """
 
     method: str
@@ -33,6 +37,8 @@ class Outgoing:
     repeatable: bool = False
     private: tuple[str, ...] = field(default=(), repr=False)
     largest: int | None = None
+    again: Callable[[], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
+    standing: bool = False
 
     @property
     def safe(self) -> bool:
@@ -44,6 +50,7 @@ class Outgoing:
         return replace(self, url=url)
 
 
+@slotted
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One HTTP response, body read whole. Header names are lower case; repeated headers are joined by ``, ``."""

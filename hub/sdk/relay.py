@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from hub.sdk.files import Accepts
 from hub.sdk.talk import AskPending
 
 if TYPE_CHECKING:
@@ -19,17 +20,36 @@ STATE = "hub/relay"
 """Under this key the upstream's own ``requestState`` travels in the state of a call that asked."""
 
 
+FileForm = Literal["base64", "data", "link"]
+"""As what a server takes a file: its bytes in base64, the same in a data URL, or an address where it can be fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSlot:
+    """Where in a tool's arguments a file of the hub's is handed over (see ``FilePlace``), and as what."""
+
+    path: tuple[str | None, ...]
+    form: FileForm
+    accepts: Accepts = field(default_factory=Accepts)
+
+    @property
+    def name(self) -> str:
+        """As it is told to the model."""
+        return ".".join(step for step in self.path if step is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class Relay:
     """A request to a connector's MCP server; ``name`` is the server's own name (tools, prompts), ``headers`` are the
     arguments it wants repeated in ``Mcp-Param-*`` headers, each with its path. ``renamed`` are arguments whose names
-    are the hub's (the name shown, the server's own)."""
+    are the hub's (the name shown, the server's own). In ``files`` files of the hub's are handed over."""
 
     connector: str
     method: Method
     name: str = ""
     headers: tuple[tuple[str, tuple[str, ...]], ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
+    files: tuple[FileSlot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,8 +140,9 @@ def join(base_url: str, path: Pattern, scope: Scope) -> str:
 
 
 def _url(base_url: str, path: Pattern, scope: Scope) -> str:
-    if path.literal is not None:
-        return _literal_url(base_url, path)
+    literal = path.literal
+    if literal is not None:
+        return _literal_url(base_url, literal)
     filled = path.text(scope, segment)
     if filled is ABSENT:
         missing = [name for name in path.names if scope.get(name) is ABSENT]
@@ -172,9 +173,9 @@ def _below(base_url: str, filled: str, head: str, declared: int) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _literal_url(base_url: str, path: Pattern) -> str:
+def _literal_url(base_url: str, literal: str) -> str:
     """The URL of a path without placeholders. Nothing drops it: it says the same for ever."""
-    return _filled_url(base_url, path, path.literal or "")
+    return _below(base_url, literal, literal, literal.count("/"))
 
 
 def _converted(call: Call, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -18,11 +18,13 @@ from hub.errors import (
     NotFoundError,
     OperatorNeeded,
     ProviderUnavailable,
+    RateLimited,
     ToolError,
 )
 from hub.sdk import convert
 from hub.sdk.content import File
 from hub.sdk.http import Reply
+from hub.sdk.limits import wait_asked
 from hub.sdk.paths import Getter, Key, whole
 
 Kind = Literal[
@@ -231,7 +233,7 @@ def _error(kind: Kind, reply: Reply, message: str, connector: str, signed: bool)
                 return ConnectionNeeded(told, connector=connector, unscoped=kind == "missing_scope")
             return OperatorNeeded(told)
         case "rate_limited":
-            return ProviderUnavailable(told, after=retry_after(reply) or 60.0)
+            return RateLimited(told, after=wait_asked(reply.headers) or 60.0)
         case "unavailable":
             return ProviderUnavailable(told, after=retry_after(reply))
         case "operator":

@@ -154,6 +154,11 @@ class _Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=False)
 
 
+def _is_context(hint: Any) -> bool:
+    """Whether a parameter's type is ``Context``, or one made of it, by name: importing it here would go in a circle."""
+    return any(one.__name__ == "Context" for one in getattr(hint, "__mro__", ()))
+
+
 class Signature:
     """What a Python tool's signature says: its arguments' schema, its context parameter, its answer's type."""
 
@@ -168,7 +173,7 @@ class Signature:
         for name, parameter in inspect.signature(function).parameters.items():
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
                 raise ConnectorError(f"{where}: parameter {name!r} must be a plain named parameter.")
-            if getattr(hints.get(name), "__name__", "") == "Context" or (name == "ctx" and name not in hints):
+            if _is_context(hints.get(name)) or (name == "ctx" and name not in hints):
                 self.context = name
                 continue
             if name not in hints:

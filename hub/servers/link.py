@@ -12,7 +12,7 @@ from hub import observe
 from hub.clock import Clock
 from hub.errors import ConnectionNeeded, HubError, OperatorNeeded, ProviderUnavailable
 from hub.sdk.relay import Server
-from hub.servers.watched import Watched
+from hub.servers.following import Following
 from hub.upstream.errors import NotSent, TransportError
 from hub.upstream.mcp import Client, RpcError, SessionEnded, Unauthorized
 from hub.upstream.mcp.wire import NotMcp
@@ -22,21 +22,6 @@ PAUSES = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0)
 
 STEADY = 60.0
 """Seconds a connection has lasted whose end counts as the first failure again."""
-
-READ_AGAIN = 300.0
-"""Seconds after which the lists of a server that tells of no changes are read again."""
-
-SETTLE = 0.5
-"""Seconds after a change was told of before the lists are read: changes come in rows."""
-
-TOGETHER = 0.05
-"""Seconds after somebody began to watch a resource before its server is told: people's clients begin together."""
-
-ACKNOWLEDGED = 10.0
-"""Seconds a server may take to say that it listens to what is watched now."""
-
-CHANGES_APART = 5.0
-"""Seconds at least between two readings, however often a server tells of changes."""
 
 _log = observe.log("servers")
 
@@ -70,12 +55,9 @@ class Link:
         self._since: float | None = None
         self._next = 0.0
         self._why: HubError | None = None
-        self._heard = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
         self._renewing = asyncio.Lock()
-        self._updated = updated
-        self._acknowledged = asyncio.Event()
-        self.watched = Watched(name)
+        self.following = Following(name, clock, read=self.read, updated=updated)
 
     def start(self) -> None:
         """Keep the connection, and read its lists as they change, until ``close``."""
@@ -89,10 +71,6 @@ class Link:
             with suppress(asyncio.CancelledError):
                 await self._keeping
         await self._drop(self._client)
-
-    def again(self) -> None:
-        """Read the lists soon: what was accepted of them changed."""
-        self._heard.set()
 
     async def client(self) -> Client:
         """The connection, made where there is none. Raises ``ProviderUnavailable`` at once while a pause lasts,
@@ -127,7 +105,7 @@ class Link:
         """Shake hands again after the server ended the session; once for all calls that found out."""
         async with self._renewing:
             await client.renew()
-        self.watched.news.set()
+        self.following.watched.news.set()
 
     def meaning(self, wrong: Exception) -> HubError:
         """What a failure means, for the person who can do something about it."""
@@ -159,7 +137,7 @@ class Link:
             try:
                 client = await self.client()
                 await self.read()
-                await self._follow(client)
+                await self.following.follow(client, self._using(client))
             except HubError:
                 pass  # noted where it was raised
             except (TransportError, NotMcp, RpcError, Unauthorized, SessionEnded, TimeoutError) as wrong:
@@ -171,83 +149,14 @@ class Link:
                 await self._ended(client, ProviderUnavailable(f"{self.server.title} could not be understood."))
             await self._clock.sleep(max(self._next - self._clock.monotonic(), 0.05))
 
+    def _using(self, client: Client) -> Callable[[], bool]:
+        return lambda: self._client is client
+
     async def _ended(self, client: Client | None, why: HubError) -> None:
         """Let go of a connection that ended, unless a call has made another since."""
         if client is None or client is self._client:
             await self._drop(self._client)
             self._failed(why)
-
-    async def _follow(self, client: Client) -> None:
-        """Read the lists again when the server tells of changes, and every now and then. Raises when it is gone."""
-        listening: asyncio.Task[bool] | None = self._listening(client)
-        try:
-            if self.watched.wanted and not client.modern:
-                await self._watch(client, listening)
-            while client is self._client:
-                told = [asyncio.create_task(event.wait()) for event in (self._heard, self.watched.news)]
-                waits: set[asyncio.Task[Any]] = {*told} if listening is None else {*told, listening}
-                await asyncio.wait(waits, timeout=READ_AGAIN, return_when=asyncio.FIRST_COMPLETED)
-                for one in told:
-                    one.cancel()
-                if self.watched.news.is_set() and (listening is None or not listening.done()):
-                    await self._clock.sleep(TOGETHER)
-                    self.watched.news.clear()
-                    listening = await self._watch(client, listening)
-                    continue
-                if listening is not None and listening.done():
-                    gone = listening.exception()
-                    if gone is not None and (client.tied or isinstance(gone, Unauthorized | SessionEnded)):
-                        raise gone
-                    if isinstance(gone, NotMcp | RpcError) or (gone is None and not listening.result()):
-                        listening = None  # it tells of nothing: its lists are read every now and then
-                        continue
-                    await self._clock.sleep(CHANGES_APART)
-                    listening = self._listening(client)
-                await self._clock.sleep(SETTLE)
-                self._heard.clear()
-                await self.read()
-                await self._clock.sleep(CHANGES_APART)
-        finally:
-            if listening is not None:
-                listening.cancel()
-                await asyncio.gather(listening, return_exceptions=True)
-
-    def _listening(self, client: Client) -> asyncio.Task[bool]:
-        listened = client.listen(self._changed, self.watched.wanted)
-        return asyncio.create_task(listened, name=f"server {self.name} listens")
-
-    async def _watch(self, client: Client, listening: asyncio.Task[bool] | None) -> asyncio.Task[bool] | None:
-        """Tell the server which resources are watched now; the stream that hears of them. Raises as calls do."""
-        if not client.has("resources", "subscribe"):
-            return listening
-        if not client.modern:
-            await self.watched.tell(client)
-            return listening
-        # The new stream begins before the old one ends, so that nothing falls between.
-        self._acknowledged.clear()
-        fresh = self._listening(client)
-        begun = asyncio.create_task(self._acknowledged.wait())
-        await asyncio.wait({fresh, begun}, timeout=ACKNOWLEDGED, return_when=asyncio.FIRST_COMPLETED)
-        begun.cancel()
-        if listening is not None:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
-        return fresh
-
-    async def _changed(self, method: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
-        if method.endswith("/list_changed"):
-            self._heard.set()
-        elif method == "notifications/resources/updated":
-            uri = params.get("uri")
-            if isinstance(uri, str) and uri in self.watched.wanted:
-                self._updated(uri)
-        elif method == "notifications/subscriptions/acknowledged":
-            self._acknowledged.set()
-        if method == "ping":
-            return {}
-        if not method.startswith("notifications/"):
-            raise RpcError(-32601, f"{method} is not answered here")
-        return None
 
     async def failed(self, client: Client, wrong: TransportError) -> HubError:
         """What a failed request means; the connection is not used again where it is of no more use."""

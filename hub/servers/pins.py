@@ -72,6 +72,16 @@ class Pins:
         if known is None or known.trouble != trouble:
             self._change(name, change)
 
+    def answers(self, name: str, now: float) -> None:
+        """Note that a server answers, where it did not."""
+
+        def change(pin: Pin | None) -> Pin:
+            return replace(pin or Pin(""), trouble=None, since=now)
+
+        known = self.get(name)
+        if known is not None and known.trouble is not None:
+            self._change(name, change)
+
     def accept(
         self, name: str, effects: Mapping[str, Effect], *, claimed: bool = False, seen: str | None = None
     ) -> Pin:

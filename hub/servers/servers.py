@@ -11,10 +11,10 @@ from typing import Any
 
 from hub import observe
 from hub.clock import Clock
-from hub.errors import ConnectionNeeded, HubError, NotFoundError, OperatorNeeded, ProviderUnavailable, ToolError
-from hub.importers.foreign.names import own_uris, relayed_uris
+from hub.errors import ConnectionNeeded, HubError, OperatorNeeded, ProviderUnavailable, ToolError
 from hub.sdk.context import Context
 from hub.sdk.relay import STATE, ForeignAsk, Relay, Relayed, RelayPending, Server, connector_of_uri, uri_prefix
+from hub.servers.exchange import cleaned, params_of, told
 from hub.servers.link import Link
 from hub.servers.pins import CHANGE, Pins
 from hub.servers.questions import ASKS_MAX, Questions, refused
@@ -30,13 +30,18 @@ CALL_SECONDS = 235.0
 
 READ_APART = 3600.0
 """Seconds between two readings of the lists of a server that is asked on people's own accounts."""
+
+NEWS_APART = 60.0
+"""The same where it tells that they changed."""
+
 ROUNDS = 10
 """How often a server of 2026-07-28 may ask anew in one call of a client that answers while it waits."""
 
-_MISSING = (-32002, -32602)
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 _log = observe.log("servers")
+
+Updated = Callable[[str, str | None], None]
 
 Recompile = Callable[[str], Coroutine[Any, Any, None]]
 
@@ -66,19 +71,20 @@ class Servers:
         self._recompile = recompile
         self._environment = os.environ if environment is None else environment
         self._links: dict[str, Link] = {}
-        self._sessions = Sessions(streams, clock, info)
+        self.sessions = Sessions(streams, clock, info, read=self._news, updated=self._told, fares=self._fares)
         self._read_at: dict[str, float] = {}
+        self._due: dict[str, asyncio.Task[None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._watching = False
         self._watched: set[str] = set()
-        self._updated: Callable[[str], None] | None = None
+        self._updated: Updated | None = None
 
     def follow(self, servers: Mapping[str, Server]) -> None:
         """From now on there are these, by connector; connections to others, or to other addresses, are closed."""
         for name in list(self._links):
             if servers.get(name) != self._links[name].server:
                 self._later(self._links.pop(name).close())
-                self._sessions.forget(name)
+                self.sessions.forget(name)
         for name, server in servers.items():
             if name not in self._links:
                 self._links[name] = self._link(name, server)
@@ -86,27 +92,41 @@ class Servers:
                     self._links[name].start()
         self.watch(self._watched)
 
-    def on_update(self, callback: Callable[[str], None]) -> None:
-        """Tell ``callback`` of a watched resource, by the hub's URI, whose contents changed."""
+    def on_update(self, callback: Updated) -> None:
+        """Tell ``callback`` of a watched resource, by the hub's URI, whose contents changed, and for whom: a user's id,
+        or None for everybody."""
         self._updated = callback
 
+    def watch_on(self, name: str, account: Signer, user_id: str, uris: frozenset[str]) -> None:
+        """From now on this user watches these resources, by the hub's URIs, at a server that asks for an account.
+        Raises ``OperatorNeeded``."""
+        link = self._links.get(name)
+        if link is not None and link.server.sign_in:
+            own = frozenset(uri.removeprefix(uri_prefix(name)) for uri in uris)
+            self.sessions.watch(name, link.server, account, user_id, own)
+
+    def _told(self, name: str, uri: str, user_id: str | None) -> None:
+        if self._updated is not None:
+            self._updated(uri_prefix(name) + uri, user_id)
+
     def watch(self, uris: set[str]) -> None:
-        """From now on these resources, by the hub's URIs, are watched at their servers, and no others."""
+        """From now on these resources, by the hub's URIs, are watched at the servers that all users share, and no
+        others."""
         self._watched = uris
         own: dict[str, set[str]] = {}
         for uri in uris:
             name = connector_of_uri(uri)
-            if name in self._links:
+            if name in self._links and not self._links[name].server.sign_in:
                 own.setdefault(name, set()).add(uri.removeprefix(uri_prefix(name)))
         for name, link in self._links.items():
-            link.watched.want(own.get(name, set()))
+            link.following.watched.want(own.get(name, set()))
 
     def heard(self, change: Change) -> None:
         """Take up what was accepted in another process (changes of kind ``pin``)."""
         if change.kind == CHANGE and (change.key in self._links or self._watching):
             self._later(self._recompile(change.key))
             if change.key in self._links:
-                self._links[change.key].again()
+                self._links[change.key].following.again()
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -139,7 +159,7 @@ class Servers:
 
     async def _read_signed(self, link: Link, account: Signer) -> None:
         self._read_at[link.name] = self._clock.monotonic()
-        session, client = await self._sessions.session(link.name, link.server, account)
+        session, client = await self.sessions.session(link.name, link.server, account)
         try:
             try:
                 definitions = await client.definitions()
@@ -162,15 +182,38 @@ class Servers:
         except HubError as wrong:
             _log.info("an MCP server's lists could not be read", connector=link.name, reason=str(wrong))
 
+    def _news(self, name: str, account: Signer) -> None:
+        """Read a server's lists soon, on the account whose session heard that they changed: once for all that heard."""
+        link = self._links.get(name)
+        if link is not None and name not in self._due:
+            self._due[name] = asyncio.create_task(self._read_due(link, account))
+
+    async def _read_due(self, link: Link, account: Signer) -> None:
+        try:
+            next_at = self._read_at.get(link.name, -NEWS_APART) + NEWS_APART
+            await self._clock.sleep(max(next_at - self._clock.monotonic(), 0.0))
+            await self._read_again(link, account)
+        finally:
+            self._due.pop(link.name, None)
+
     async def close(self) -> None:
         """End all connections and programs."""
+        due = list(self._due.values())
+        for task in due:
+            task.cancel()
         links, self._links = list(self._links.values()), {}
-        await self._sessions.close()
-        await asyncio.gather(*(link.close() for link in links), *self._closing, return_exceptions=True)
+        await self.sessions.close()
+        await asyncio.gather(*(link.close() for link in links), *self._closing, *due, return_exceptions=True)
 
     async def _take(self, name: str, server: Server, definitions: Mapping[str, Any]) -> None:
         if await asyncio.to_thread(self.pins.took, name, server.address, definitions, self._clock.time()):
             await self._recompile(name)
+
+    def _fares(self, name: str, server: Server, trouble: str | None) -> None:
+        if trouble is None:
+            self.pins.answers(name, self._clock.time())
+        else:
+            self.pins.fails(name, server.address, trouble, self._clock.time())
 
     def _link(self, name: str, server: Server) -> Link:
         async def took(definitions: Mapping[str, Any]) -> None:
@@ -183,8 +226,7 @@ class Servers:
             return await self._connected(name, server)
 
         def updated(uri: str) -> None:
-            if self._updated is not None:
-                self._updated(uri_prefix(name) + uri)
+            self._told(name, uri, None)
 
         return Link(name, server, connect, self._clock, took=took, fails=fails, updated=updated)
 
@@ -227,7 +269,7 @@ class Servers:
         link = self._links.get(relay.connector)
         if link is None:
             raise ProviderUnavailable(f"The server of {relay.connector} is not connected.", after=1)
-        params, mirrored = _params(relay, arguments)
+        params, mirrored = params_of(relay, arguments)
         questions = Questions(link.server, context)
         params |= _resumed(context)
         for _ in range(ROUNDS):
@@ -235,7 +277,7 @@ class Servers:
             if account is not None:
                 self._read_in_passing(link, account)
             if result.get("resultType") != "input_required":
-                return Relayed(_cleaned(relay, result))
+                return Relayed(cleaned(relay, result))
             pending = self._pending(link.server, result, questions)
             if not context.talk.waits:
                 raise pending
@@ -255,7 +297,7 @@ class Servers:
         for again in (True, False):
             session: Session | None = None
             if account is not None and link.server.sign_in:
-                session, client = await self._sessions.session(link.name, link.server, account)
+                session, client = await self.sessions.session(link.name, link.server, account)
             else:
                 client = await link.client()
             try:
@@ -274,13 +316,13 @@ class Servers:
                 await self._renewed(link if session is None else session, client, link)
             except TransportError as wrong:
                 if session is not None:
-                    self._sessions.drop(session, client)
+                    self.sessions.drop(session, client)
                     raise link.meaning(wrong) from None
                 raise await link.failed(client, wrong) from None
             except (NotMcp, Unauthorized) as wrong:
                 raise link.meaning(wrong) from None
             except RpcError as wrong:
-                raise _told(relay, wrong, link.server.title) from None
+                raise told(relay, wrong, link.server.title) from None
         raise ProviderUnavailable(f"{link.server.title} ended the session.") from None
 
     async def _renewed(self, held: Link | Session, client: Client, link: Link) -> None:
@@ -325,45 +367,3 @@ def _answered(answers: Mapping[str, Any], state: Any) -> dict[str, Any]:
     """A request's members with the answers to a server's questions, by its own keys."""
     own = {key.removeprefix(_ASKED): one for key, one in answers.items() if key.startswith(_ASKED)}
     return {"inputResponses": own, **({"requestState": state} if isinstance(state, str) else {})}
-
-
-def _params(relay: Relay, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The request's params, and the arguments repeated in headers."""
-    if relay.method == "resources/read":
-        return {"uri": str(arguments["uri"]).removeprefix(uri_prefix(relay.connector))}, {}
-    if relay.method == "completion/complete":
-        return dict(arguments), {}
-    own = dict(relay.renamed)
-    arguments = {own.get(name, name): value for name, value in arguments.items()}
-    arguments = own_uris(arguments, relay.connector)
-    mirrored = {}
-    for header, path in relay.headers:
-        value: Any = arguments
-        for name in path:
-            value = value.get(name) if isinstance(value, Mapping) else None
-        if value is not None:
-            mirrored[header] = value
-    return {"name": relay.name, "arguments": arguments}, mirrored
-
-
-def _cleaned(relay: Relay, result: Message) -> Message:
-    """A result with the hub's URIs, without what only the hub or the protocol says in ``_meta``."""
-    made: Message = relayed_uris(result, relay.connector)
-    made.pop("resultType", None)
-    for own in ("ttlMs", "cacheScope"):
-        made.pop(own, None)
-    meta = made.pop("_meta", None)
-    if isinstance(meta, Mapping):
-        kept = {key: one for key, one in meta.items() if not key.startswith(("hub/", "io.modelcontextprotocol/"))}
-        if kept:
-            made["_meta"] = kept
-    wanted = {"tools/call": "content", "resources/read": "contents", "prompts/get": "messages"}.get(relay.method)
-    if wanted is not None and not isinstance(made.get(wanted), list):
-        raise ProviderUnavailable(f"The server of {relay.connector} answered without {wanted}.")
-    return made
-
-
-def _told(relay: Relay, wrong: RpcError, title: str) -> Exception:
-    if relay.method == "resources/read" and wrong.code in _MISSING:
-        return NotFoundError(f"{title} has no such resource.")
-    return ToolError(f"{title} answers: {wrong.message}", data={"code": wrong.code})

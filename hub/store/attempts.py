@@ -39,7 +39,8 @@ class Attempts:
         mine = attempts.c.key == key
         async with self._database.write() as connection:
             more = update(attempts).where(mine, attempts.c.expires_at > now, attempts.c.count < limit)
-            if (await connection.execute(more.values(count=attempts.c.count + 1))).rowcount:
+            counted = more.values(count=attempts.c.count + 1)
+            if (await connection.execute(counted)).rowcount:
                 return None
             over = delete(attempts).where(mine, attempts.c.expires_at <= now)
             await connection.execute(over)
@@ -47,7 +48,8 @@ class Attempts:
                 await connection.execute(select(attempts.c.expires_at).where(mine))
             ).scalar_one_or_none()
             if until is not None:
-                return until
+                # Another process may have made the row since the first look: then this attempt is one more of it.
+                return None if (await connection.execute(counted)).rowcount else until
             await connection.execute(insert(attempts), {"key": key, "count": 1, "expires_at": now + window})
             return None
 

@@ -5,10 +5,10 @@ goes sealed. What a state means, and when a vendor is asked again, is decided ab
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import RowMapping, and_, delete, func, insert, or_, select, update
 
 from hub.clock import Clock
 from hub.store.changes import Changes
@@ -17,6 +17,9 @@ from hub.store.database import Database
 from hub.store.identifiers import Random, new_id
 
 CHANGE = "connect_flow"
+
+KEPT = timedelta(days=1)
+"""How long a choice that nobody made is kept at most."""
 
 FlowState = Literal["waiting", "choosing", "connected", "refused"]
 """waiting for the person at the vendor; choosing a tenant; and how it ended."""
@@ -107,11 +110,28 @@ class ConnectFlows:
             found: datetime | None = (await connection.execute(query)).scalar_one()
             return found
 
+    async def lapsed(self, limit: int) -> "list[ConnectFlow]":
+        """Choices that were not made in time, whose vendor is to be told by now, the oldest first."""
+        now = self._clock.now()
+        over = (connect_flows.c.state == "choosing", connect_flows.c.expires_at <= now)
+        due = or_(connect_flows.c.due_at.is_(None), connect_flows.c.due_at <= now)
+        query = select(connect_flows).where(*over, due).order_by(connect_flows.c.expires_at).limit(limit)
+        async with self._database.read() as connection:
+            return [ConnectFlow.of(row) for row in (await connection.execute(query)).mappings()]
+
+    async def choosing(self, user_id: str, provider: str) -> bool:
+        """Whether the person is choosing a tenant at this provider now."""
+        mine = (connect_flows.c.user_id == user_id, connect_flows.c.provider == provider)
+        live = (connect_flows.c.state == "choosing", connect_flows.c.expires_at > self._clock.now())
+        async with self._database.read() as connection:
+            query = select(connect_flows.c.id).where(*mine, *live).limit(1)
+            return (await connection.execute(query)).first() is not None
+
     async def claim(self, flow: ConnectFlow, until: datetime) -> bool:
         """Take the right to ask the vendor this time; False where another process has taken it."""
         seen = (
             connect_flows.c.id == flow.id,
-            connect_flows.c.state == "waiting",
+            connect_flows.c.state == flow.state,
             connect_flows.c.due_at == flow.due_at,
         )
         async with self._database.write() as connection:
@@ -128,8 +148,16 @@ class ConnectFlows:
             done = await connection.execute(update(connect_flows).where(*seen).values(**values))
             return done.rowcount == 1
 
+    async def remove(self, flow: ConnectFlow) -> None:
+        """Delete a flow that is over."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(connect_flows).where(connect_flows.c.id == flow.id))
+
     async def prune(self) -> int:
-        """Delete what has expired; returns how many rows."""
-        over = connect_flows.c.expires_at <= self._clock.now()
+        """Delete what has expired; returns how many rows. A choice that was not made holds what its vendor gave: it
+        stays for ``KEPT``, until the vendor was told."""
+        now = self._clock.now()
+        done = (connect_flows.c.state != "choosing", connect_flows.c.expires_at <= now)
+        over = or_(and_(*done), connect_flows.c.expires_at <= now - KEPT)
         async with self._database.write() as connection:
             return (await connection.execute(delete(connect_flows).where(over))).rowcount

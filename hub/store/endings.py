@@ -17,8 +17,9 @@ from hub.store.identifiers import Random, new_id
 KEPT = timedelta(days=90)
 """How long rows are kept."""
 
-Cause = Literal["disconnected", "revoked", "disabled", "panic"]
-"""Why: by its owner, by an admin, because its owner was shut out, by ``hub panic``."""
+Cause = Literal["disconnected", "revoked", "disabled", "panic", "abandoned"]
+"""Why: by its owner, by an admin, because its owner was shut out, by ``hub panic``, because its tenant was never
+chosen."""
 
 
 @dataclass(frozen=True, slots=True)

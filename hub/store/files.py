@@ -3,11 +3,12 @@
 What is sealed comes and goes as it is; what it means, and who may have it, is ``hub/files``'s business.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import RowMapping, delete, func, insert, select, text, update
+from sqlalchemy import LargeBinary, RowMapping, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.clock import Clock
@@ -103,6 +104,29 @@ class Files:
         async with self._database.read() as connection:
             found: bytes | None = (await connection.execute(query)).scalar_one_or_none()
             return found
+
+    async def all(self) -> Sequence[FileRow]:
+        """Every file there is, also those that are being written. Raises ``StoreUnavailable``."""
+        async with self._database.read() as connection:
+            return [FileRow.of(row) for row in (await connection.execute(select(files))).mappings().all()]
+
+    async def put_head(self, id: str, before: str, head: str) -> None:
+        """Keep a head in place of ``before``, the same sealed differently."""
+        async with self._database.write() as connection:
+            await connection.execute(update(files).where(files.c.id == id, files.c.head == before).values(head=head))
+
+    async def sealed_otherwise(self, id: str, mark: bytes) -> Sequence[int]:
+        """The numbers of a file's pieces that do not begin with ``mark``."""
+        begins = func.substr(file_pieces.c.sealed, 1, len(mark), type_=LargeBinary)
+        query = select(file_pieces.c.number).where(file_pieces.c.file_id == id, begins != mark)
+        async with self._database.read() as connection:
+            return (await connection.execute(query.order_by(file_pieces.c.number))).scalars().all()
+
+    async def put_piece(self, id: str, number: int, before: bytes, sealed: bytes) -> None:
+        """Keep a piece in place of ``before``, the same sealed differently."""
+        one = (file_pieces.c.file_id == id, file_pieces.c.number == number, file_pieces.c.sealed == before)
+        async with self._database.write() as connection:
+            await connection.execute(update(file_pieces).where(*one).values(sealed=sealed))
 
     async def delete(self, id: str) -> None:
         """Forget a file."""

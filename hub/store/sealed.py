@@ -1,6 +1,7 @@
 """All that lies sealed in the database for long, whatever room it is of: to seal it anew, or to give it up.
 
-What is sealed for minutes or hours (steps of browsers, tasks, files, cursors) is not here: it ends by itself.
+What is sealed for minutes or hours (steps of browsers, tasks, cursors) is not here: it ends by itself. Files are
+sealed anew by ``hub.files.resealing``.
 """
 
 from collections.abc import Callable

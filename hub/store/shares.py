@@ -4,6 +4,7 @@ A share holds only while the owner is an admin who is not shut out. A write is t
 whose key is ``SHARED``. What a share allows is decided above.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import delete, insert, select
@@ -53,6 +54,33 @@ class Shares:
             await connection.execute(delete(shares).where(*key))
             await connection.execute(insert(shares), {**row, "created_at": self._clock.now()})
             await self._changes.record(connection, CHANGE, SHARED)
+
+    async def replace(self, connection_id: str, wanted: Sequence[Share]) -> None:
+        """Share a connection as these say, in place of however it was shared before; with nobody where there are
+        none."""
+        now = self._clock.now()
+        rows = [
+            {
+                "connection_id": connection_id,
+                "user_id": one.user_id or "",
+                "read_only": one.read_only,
+                "created_at": now,
+            }
+            for one in wanted
+        ]
+        async with self._database.write() as connection:
+            await connection.execute(delete(shares).where(shares.c.connection_id == connection_id))
+            if rows:
+                await connection.execute(insert(shares), rows)
+            await self._changes.record(connection, CHANGE, SHARED)
+
+    async def of(self, connection_id: str) -> list[Share]:
+        """How one connection is shared."""
+        query = select(shares).where(shares.c.connection_id == connection_id).order_by(shares.c.user_id)
+        async with self._database.read() as connection:
+            return [
+                Share(row.connection_id, row.user_id or None, row.read_only) for row in await connection.execute(query)
+            ]
 
     async def remove(self, connection_id: str) -> bool:
         """Share a connection with nobody any more; returns whether it was shared."""

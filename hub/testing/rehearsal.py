@@ -6,7 +6,7 @@ Not the broker: nobody's account is looked up or used.
 from collections.abc import Mapping
 
 from hub.broker import Account, Purpose
-from hub.broker.account import Credential
+from hub.broker.credential import Credential, Settled
 from hub.broker.signing import Signature
 from hub.clock import SystemClock
 from hub.sdk.context import Connection as Shown
@@ -21,31 +21,34 @@ class Rehearsal:
     def __init__(self, settings: Mapping[str, str]) -> None:
         self._settings = settings
 
+    def known(self, user_id: str, purpose: Purpose, named: str | None) -> Account | None:
+        """None: it is made anew for each call."""
+        return None
+
     async def account(self, user_id: str, purpose: Purpose, named: str | None, send: Send) -> Account:
         """The one account there is, whatever it is called."""
-        return Unsigned(purpose, self._settings, send)
+        return unsigned(purpose, self._settings, send)
 
 
-class Unsigned(Account):
+def unsigned(purpose: Purpose, settings: Mapping[str, str], send: Send) -> Account:
     """An account that lets every request pass as it is."""
-
-    def __init__(self, purpose: Purpose, settings: Mapping[str, str], send: Send) -> None:
-        provider = purpose.provider
-        name, method = next(iter(provider.methods.items()))
-        now = SystemClock().now()
-        fields = {name: value for name, value in settings.items() if name not in provider.declared.settings}
-        # What a vendor would name of the account's hosts stands in the recording too.
-        given = {**provider.checked_settings(settings), **provider.found(settings)[0]}
-        kept = Connection(
-            id="recorded", user_id="", provider=provider.name, method=name, label="recorded", subject="",
-            scopes=frozenset(), settings=given, fields=fields, hosts=(), secret="",
-            version=1, health="ok", reason="", expires_at=None, renewed_at=now, lease_owner=None, lease_until=None,
-            failures=0, failed_at=None, is_default=True, wanted=frozenset(), created_at=now, used_at=None,
-        )  # fmt: skip
-        nothing = Signature({}, frozenset(), {}, {}, "")
-        shown = Shown(kept.id, kept.label, kept.fields)
-        credential = Credential(kept, provider, method, {}, provider.hosts(kept.settings), nothing, (), (), shown)
-        super().__init__(credential, purpose.connector, send, _same, _none, _works, several=False)
+    provider = purpose.provider
+    name, method = next(iter(provider.methods.items()))
+    now = SystemClock().now()
+    fields = {name: value for name, value in settings.items() if name not in provider.declared.settings}
+    # What a vendor would name of the account's hosts stands in the recording too.
+    given = {**provider.checked_settings(settings, method), **provider.found(settings)[0]}
+    kept = Connection(
+        id="recorded", user_id="", provider=provider.name, method=name, label="recorded", subject="",
+        scopes=frozenset(), settings=given, fields=fields, hosts=(), secret="",
+        version=1, health="ok", reason="", expires_at=None, renewed_at=now, lease_owner=None, lease_until=None,
+        failures=0, failed_at=None, is_default=True, wanted=frozenset(), created_at=now, used_at=None,
+    )  # fmt: skip
+    nothing = Signature({}, frozenset(), {}, {}, "")
+    shown = Shown(kept.id, kept.label, kept.fields)
+    hosts = provider.hosts(kept.settings, method)
+    credential = Credential(kept, provider, method, {}, hosts, (), nothing, (), (), shown)
+    return Account(Settled(credential, "", purpose.connector, send, _same, _none, _works))
 
 
 async def _same(credential: Credential) -> Credential:

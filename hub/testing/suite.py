@@ -213,10 +213,15 @@ def _found(path: Path, places: Sequence[Place]) -> tuple[Place, str, list[str]]:
 async def opened(path: Path, places: Sequence[Place] = (), *, unprefixed: Iterable[str] = ()) -> tuple[Loaded, Catalog]:
     """Load the one connector at ``path``, its folder or its single file, and no other that stands beside it.
 
-    Where it lies in one of ``places``, their rules hold. Raises ``ConfigError`` when there is no connector.
+    Where it lies in one of ``places``, their rules hold, and it may name their providers; without any, those that come
+    with the hub. Raises ``ConfigError`` when there is no connector.
     """
     place, name, others = await asyncio.to_thread(_found, path, places)
-    registry = Registry((place,), clock=SystemClock(), disabled=others, unprefixed=unprefixed)
+    shipped = shipped_folder()
+    beside = places or ([Place(shipped, SHIPPED)] if shipped is not None else [])
+    there = place.path.resolve()
+    providers = [one for one in beside if one.path.resolve() != there]
+    registry = Registry((place,), clock=SystemClock(), disabled=others, unprefixed=unprefixed, providers=providers)
     catalog = await registry.load()
     return catalog.connectors[name], catalog
 

@@ -230,5 +230,5 @@ class Headers(Mapping[str, str]):
         return self._joined().items()
 
     def values(self) -> ValuesView[str]:
-        """All their values."""
-        return self._joined().values()
+        """All their values as they came: those of a header that came twice stand for themselves."""
+        return self._came.values()

@@ -43,6 +43,11 @@ MAX_BODY = 10_000_000
 CONNECT_TIMEOUT = 10.0
 """Seconds for the name lookup, and again for connecting with TLS."""
 
+STANDING = 512
+"""Streams held open at once to hear of what may come, in all; they take no place of requests."""
+
+STANDING_PER_HOST = 256
+
 METHODS = frozenset(
     {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "QUERY", "PROPFIND", "REPORT", "SEARCH"}
 )
@@ -93,6 +98,7 @@ class AioTransport:
         self._max_body = max_body
         self._connect_timeout = connect_timeout
         self._lanes = Lanes(connections, connections_per_host)
+        self._standing = Lanes(STANDING, STANDING_PER_HOST)
         # Pure descriptions of what is asked of the pool; nothing drops one but the need for room.
         self._destinations: OrderedDict[tuple[str, str, int, str], Destination] = OrderedDict()
         self._connecting = aiohttp.ClientTimeout(total=None, connect=connect_timeout)
@@ -166,12 +172,15 @@ class AioTransport:
         flight = Flight(target.host, (), "")
         host = (target.host, target.port)
         held = False
+        lanes = self._standing if outgoing.standing else self._lanes
         try:
             try:
                 with self._alarms.within(timeout):
                     await self._judge(flight, connector, target)
-                    if not self._lanes.taken(host):
-                        await self._lanes.take(host)
+                    if not lanes.taken(host):
+                        if outgoing.standing:
+                            raise NotSent("as many streams are held open as the hub holds", permanent=True)
+                        await lanes.take(host)
                     held = True
                     connection, start = await self._ready(outgoing, target, flight)
                     streamed = await begun(connection, start, outgoing)
@@ -187,7 +196,7 @@ class AioTransport:
                 streamed.close()
         finally:
             if held:
-                self._lanes.give(host)
+                lanes.give(host)
 
     async def _judge(self, flight: Flight, connector: str, target: Target) -> None:
         """Pin ``flight`` to addresses the guard allows. Every request is judged, pooled connection or not."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from random import SystemRandom
 
 from hub.clock import Clock
-from hub.errors import OperatorNeeded, ProviderUnavailable
+from hub.errors import OperatorNeeded, ProviderUnavailable, RateLimited
 from hub.sdk.http import Outgoing, Reach, Reply
+from hub.sdk.limits import wait_asked
 from hub.upstream.errors import Lost, NotSent
 from hub.upstream.redirects import MAX_REDIRECTS, redirected
 from hub.upstream.retries import MAX_RETRIES, backoff, passing, retry_after
@@ -54,8 +55,8 @@ class Upstream:
         """Send ``outgoing`` within ``reach``, follow redirects, and return the last reply, whatever its status.
 
         ``timeout`` are the seconds each request may take, at most 240. Raises ``OperatorNeeded`` (outside the
-        reach, a forbidden address), ``ProviderUnavailable`` (no answer, still rate-limited after the one retry)
-        and ``ToolError`` (a malformed request, a reply above the cap).
+        reach, a forbidden address), ``ProviderUnavailable`` (no answer; ``RateLimited`` after the one retry)
+        and ``ToolError`` (a malformed request, a reply above the cap), and what ``outgoing.again`` does.
         """
         allowed = min(timeout, OVERALL)
         journey = _Journey(reach.connector, allowed, self._clock.monotonic() + OVERALL)
@@ -68,6 +69,7 @@ class Upstream:
             if following is None:
                 return reply
             request = following
+            await _permitted(request)
             self._check(Target.of(request.url), reach, "was redirected to")
         raise ProviderUnavailable(f"{Target.of(outgoing.url).host} redirected more than {MAX_REDIRECTS} times.")
 
@@ -89,42 +91,52 @@ class Upstream:
                     request, connector=journey.connector, timeout=min(journey.timeout, left)
                 )
             except NotSent as failure:
-                if failure.permanent or not await self._again(journey):
+                if failure.permanent or not await self._again(request, journey):
                     raise ProviderUnavailable(f"{_host(request)} cannot be reached: {failure.reason}.") from failure
                 continue
             except Lost as failure:
                 if failure.sent and not request.repeatable:
                     raise ProviderUnavailable(_unknown_outcome(request, failure)) from failure
-                if not await self._again(journey):
+                if not await self._again(request, journey):
                     raise ProviderUnavailable(f"{_host(request)} did not answer: {failure.reason}.") from failure
                 continue
             if reply.status < 400:
                 return reply
             wait = retry_after(reply.headers, self._clock.now())
             if reply.status == 429 or (reply.status == 503 and wait is not None):
-                await self._throttled(request, wait, journey)
-            elif not (passing(reply.status) and request.repeatable and await self._again(journey)):
+                await self._throttled(request, reply, wait, journey)
+            elif not (passing(reply.status) and request.repeatable and await self._again(request, journey)):
                 return reply
 
-    async def _again(self, journey: _Journey) -> bool:
-        """Count a failure, and wait before the next attempt; False when there is none left or no time for it."""
+    async def _again(self, request: Outgoing, journey: _Journey) -> bool:
+        """Count a failure, and wait before the next attempt; False when there is none left or no time for it. Raises
+        what ``request.again`` does."""
         journey.failures += 1
         pause = backoff(journey.failures, self._random())
         if journey.failures > MAX_RETRIES or self._clock.monotonic() + pause >= journey.deadline:
             return False
         await self._clock.sleep(pause)
+        await _permitted(request)
         return True
 
-    async def _throttled(self, request: Outgoing, wait: float | None, journey: _Journey) -> None:
-        """Wait as the provider asks, once. Raises ``ProviderUnavailable`` with the seconds, when it asks again or
-        for more than a request may take: the model then does better to come back than to wait."""
+    async def _throttled(self, request: Outgoing, reply: Reply, wait: float | None, journey: _Journey) -> None:
+        """Wait as the provider asks, once. Raises ``RateLimited`` with the seconds, when it asks again or for more than
+        a request may take: the model then does better to come back than to wait."""
         pause = wait if wait is not None else 1.0 + self._random()
         left = journey.deadline - self._clock.monotonic()
         if journey.throttled or pause > journey.timeout or pause >= left:
-            after = f"in {wait:.0f} s" if wait is not None else "later"
-            raise ProviderUnavailable(f"{_host(request)} asks to wait (rate limit); try again {after}.", after=wait)
+            told = wait if wait is not None else wait_asked(reply.headers, self._clock.now())
+            after = f"in {told:.0f} s" if told is not None else "later"
+            raise RateLimited(f"{_host(request)} asks to wait (rate limit); try again {after}.", after=told)
         journey.throttled = True
         await self._clock.sleep(pause)
+        await _permitted(request)
+
+
+async def _permitted(request: Outgoing) -> None:
+    """Raise where the request may not be sent once more."""
+    if request.again is not None:
+        await request.again()
 
 
 def _host(request: Outgoing) -> str:

@@ -37,6 +37,9 @@ FILE_HEADERS = {
 UPLOAD_SECONDS = 900.0
 """How long a file may take to arrive."""
 
+DRAIN_SECONDS = 30.0
+"""How long what is still sent of a refused file is taken in, so that the refusal is heard."""
+
 _ID = re.compile(r"[0-9a-f]{32}")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _READ = 65_536
@@ -75,15 +78,36 @@ class FilePages:
             try:
                 return await answer(request, await self._link(request))
             except LinkRefused as wrong:
-                return _refusal(request, str(wrong), wrong.status)
+                words, status = str(wrong), wrong.status
             except StoreUnavailable:
-                return _refusal(request, "The hub's database does not answer. Try again shortly.", 503)
+                words, status = "The hub's database does not answer. Try again shortly.", 503
             except NotFoundError:
-                return _refusal(request, "The file is not there any more: files are kept for one hour.", 404)
+                words, status = "The file is not there any more: files are kept for one hour.", 404
             except ToolError as wrong:
-                return _refusal(request, str(wrong), 400)
+                words, status = str(wrong), 400
+            response = _refusal(request, words, status)
+            if not await self._drained(request):
+                response.force_close()
+            return response
 
         return told
+
+    async def _drained(self, request: web.Request) -> bool:
+        """Take what is still being sent, as far as a file may be long, and drop it; whether that was all of it.
+
+        A connection closed under a sender is reset, and the answer is lost with it: a browser would say "connection
+        reset" and a proxy 502 instead of why the file was refused.
+        """
+        left = self.files.limits.file + _READ
+        if (request.content_length or 0) > left:
+            return False
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while left > 0 and (chunk := await request.content.readany()):
+                    left -= len(chunk)
+        except (TimeoutError, web.RequestPayloadError, ConnectionError):
+            return False
+        return request.content.at_eof()
 
     async def _link(self, request: web.Request) -> Link:
         id = request.match_info["file"]
@@ -223,13 +247,8 @@ def _for_people(request: web.Request) -> bool:
 
 def _refusal(request: web.Request, words: str, status: int) -> web.Response:
     if _for_people(request):
-        response = _page(request, "problem", status, words=words)
-    else:
-        response = web.json_response({"error": words}, status=status, headers={"Cache-Control": "no-store"})
-    if request.body_exists:
-        # Whoever is still sending need not go on.
-        response.force_close()
-    return response
+        return _page(request, "problem", status, words=words)
+    return web.json_response({"error": words}, status=status, headers={"Cache-Control": "no-store"})
 
 
 def _page(request: web.Request, template: str, status: int, **values: Any) -> web.Response:

@@ -5,8 +5,8 @@ same on a terminal.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
@@ -19,6 +19,7 @@ from hub.sdk.tool import EFFECTS
 from hub.servers import CHANGE, Pins
 from hub.servers.pins import claimed_effect, effect_named
 from hub.store import Store
+from hub.store.connections import Connection
 from hub.web.people.pages import Page, form_of, page, see, shown
 from hub.web.people.session import require_admin
 
@@ -39,7 +40,8 @@ class ToolRow:
 
 @dataclass(frozen=True, slots=True)
 class ServerRow:
-    """One server as the page shows it. ``mark`` stands for exactly what waits; ``moved`` says why it is held back."""
+    """One server as the page shows it. ``mark`` stands for exactly what waits; ``moved`` says why it is held back.
+    ``accounts`` are how many there are where people sign in there, ``dead`` those of them that need it anew."""
 
     name: str
     pin: Pin
@@ -47,6 +49,8 @@ class ServerRow:
     mark: str
     tools: list[ToolRow]
     moved: str | None
+    accounts: int | None = None
+    dead: int = 0
 
 
 class ServerPages:
@@ -72,7 +76,8 @@ class ServerPages:
 
     async def _show(self, request: web.Request) -> web.Response:
         await require_admin(request)
-        rows = await asyncio.to_thread(self._rows)
+        connections = await self._store.connections.all()
+        rows = [self._counted(row, connections) for row in await asyncio.to_thread(self._rows)]
         return shown(request, "servers/servers.html", rows=rows, effects=EFFECTS)
 
     def _rows(self) -> list[ServerRow]:
@@ -92,6 +97,15 @@ class ServerPages:
             moved = loaded.reason if loaded.state == "held" else None
             rows.append(ServerRow(name, pin, self._pins.waiting(name), self._pins.mark(name), tools, moved))
         return rows
+
+    def _counted(self, row: ServerRow, connections: Sequence[Connection]) -> ServerRow:
+        """The same with how its accounts fare, where there are any to be connected."""
+        loaded = self._catalog().connectors.get(row.name)
+        provider = loaded.provider if loaded is not None else None
+        if provider is None:
+            return row
+        mine = [one for one in connections if one.provider == provider.name]
+        return replace(row, accounts=len(mine), dead=sum(one.health == "needs_sign_in" for one in mine))
 
     def _accept(self, name: str, form: dict[str, str]) -> None:
         self._pins.accept(name, {}, seen=form.get("mark", ""))

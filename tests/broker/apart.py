@@ -19,6 +19,7 @@ from aiohttp.test_utils import TestServer
 from hub import config
 from hub.app import Hub, application
 from hub.sdk.http import Outgoing, Reply
+from tests.databases import furnished
 from tests.oauth.scene import ShiftedClock
 
 MINTED_SECONDS = 600
@@ -181,7 +182,7 @@ def world_at(folder: Path) -> Iterator[World]:
     (folder / "config.yaml").write_text("connectors: {shipped: false, paths: [apps]}\n", "utf-8")
     app, clock = App(), ShiftedClock()
     with asyncio.Runner() as runner:
-        hub = runner.run(Hub.start(config.load(folder / "config.yaml", {}), transport=app, clock=clock))
+        hub = runner.run(Hub.start(furnished(config.load(folder / "config.yaml", {})), transport=app, clock=clock))
         server = TestServer(runner.run(_made(hub)), host="localhost")
         runner.run(server.start_server())
         http = runner.run(_session())

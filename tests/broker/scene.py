@@ -6,9 +6,7 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,8 +24,10 @@ from hub.sdk.effect import EFFECTS
 from hub.sdk.talk import Silence
 from hub.store import User
 from hub.web.people.cookies import Cookies
-from tests import plants
+from tests import commands, plants
+from tests.databases import furnished
 from tests.oauth.scene import ShiftedClock
+from tests.ports import free_port
 
 HERE = Path(__file__).resolve().parent
 SECRET = "planted-client-secret-0123456789"
@@ -83,13 +83,6 @@ tools:
     effect: read
     request: {{path: /forbidden}}
 """
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @dataclass
@@ -277,15 +270,9 @@ class House:
     async def command(self, *words: str) -> tuple[int, str, str]:
         """Run ``hub`` as a process of its own on this hub's data: exit code, what it printed, and its complaints."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-        program = [sys.executable, "-m", "hub", "--config", str(self.folder / "config.yaml"), *words]
-        process = await asyncio.create_subprocess_exec(
-            *program,
-            env={**environment, "PYTHONPATH": str(HERE.parents[1]), "COLUMNS": "400"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        printed, complained = await process.communicate()
-        return process.returncode or 0, printed.decode(), complained.decode()
+        words = ("--config", str(self.folder / "config.yaml"), *words)
+        done = await asyncio.to_thread(commands.run, words, {**environment, "COLUMNS": "400"}, self.folder)
+        return done.code, done.out, done.err
 
     async def close(self) -> None:
         """Close the browsers."""
@@ -326,7 +313,7 @@ async def house_at(folder: Path, *, method: str = "basic", settings: str = "", *
     async with ClientSession() as client:
         other = Vendor(issuer, client)
         await other.control(token_calls=0, refreshes=0, api_calls=0, fail=None, lost_revocations=0)
-        hub = await Hub.start(config.load(path, {}), clock=clock)
+        hub = await Hub.start(furnished(config.load(path, {})), clock=clock)
         server = TestServer(application(hub), host="localhost", port=own)
         await server.start_server()
         house = House(hub, base, other, clock, folder)

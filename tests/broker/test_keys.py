@@ -13,6 +13,7 @@ from hub.app import Hub
 from hub.cli.program import app
 from hub.errors import ConfigError
 from tests.broker.test_pasted import KEY, opened
+from tests.waiting import PATIENCE
 
 
 def hub_command(folder: Path, *words: str) -> Result:
@@ -23,14 +24,22 @@ async def test_a_new_key_seals_everything_while_the_hub_runs_and_the_old_one_can
     async with opened(tmp_path) as house:
         await house.paste(KEY)
         (before,) = await house.hub.store.connections.list(house.caller.user_id)
-        for command in ("rotate", "retire"):
+        files = house.hub.files.files
+        file = await files.keep(house.caller.user_id, b"of this hour", name="a.txt", mime_type="", source=None)
+        for command, sealed in (
+            ("rotate", "1 accounts, credentials and second factors, 1 files"),
+            ("retire", "0 files"),
+        ):
             done = await asyncio.to_thread(hub_command, tmp_path, "key", command)
             assert done.exit_code == 0, done.output
+            assert sealed in done.output
             assert not (await house.call("fetch", url="/echo")).get("isError")
+            assert await files.read(await files.find(house.caller.user_id, file.id)) == b"of this hour"
+        assert "Keys taken from the key file: 1." in done.output
         (after,) = await house.hub.store.connections.list(house.caller.user_id)
         assert after.secret != before.secret
         assert len((tmp_path / "data" / "hub.key").read_text().splitlines()) == 2
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while len(house.hub.ring.keys) != 1:
                 await house.hub.store.ping()
         assert (await house.paste(KEY)).title == "Connected"

@@ -15,6 +15,7 @@ from hub import config
 from hub.app import Hub
 from tests.broker.scene import SECRET, Browser, House, Page, house_at, text_of
 from tests.broker.test_conversation import BY_URL, modern_call
+from tests.waiting import PATIENCE
 
 DEVICE = """
 title: Notes
@@ -112,7 +113,7 @@ async def test_a_code_typed_while_the_hub_was_down_connects_after_its_start(tmp_
         second = await Hub.start(config.load(house.folder / "config.yaml", {}), clock=house.clock)
         asking = asyncio.create_task(second.brokerage.devices.keep())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while "ada@example.com" not in (await browser.open(page.url)).text:
                     pass
         finally:

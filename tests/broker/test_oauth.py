@@ -12,6 +12,7 @@ import pytest
 from yarl import URL
 
 from tests.broker.scene import SECRET, House, house_at, text_of
+from tests.waiting import PATIENCE
 
 
 async def test_an_account_is_connected_on_the_vendors_page_and_signs_calls(house: House) -> None:
@@ -67,7 +68,7 @@ async def test_callers_that_leave_do_not_end_the_renewal_they_began(house: House
     house.clock.advance(3601)
     await house.vendor.control(token_calls=0, fail="slow")
     calls = [asyncio.create_task(house.call("notes_read_note")) for _ in range(20)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (await house.vendor.control())["token_calls"] == 0:
             pass
     for one in calls[:15]:

@@ -14,6 +14,7 @@ from hub.sdk.http import Outgoing, Reach
 from hub.sdk.talk import Silence
 from hub.store.connections import Connection
 from tests.broker.scene import House
+from tests.waiting import PATIENCE
 
 
 async def connection(house: House, name: str = "ada") -> Connection:
@@ -34,7 +35,7 @@ async def works_at_vendor(house: House, kept: Connection) -> bool:
 async def stopped(hub: Hub, house: House, name: str = "ada") -> str:
     """What a call is refused with, once it is; a second is what a change may take."""
     caller = await house.caller(name)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 await hub.gateway.call_tool(caller, "notes_read_note", {}, Silence())
@@ -97,7 +98,7 @@ def held_outcome(told: str, name: str) -> str:
 async def goes_on(hub: Hub, house: House) -> dict[str, Any]:
     """A call, once it is refused no more."""
     caller = await house.caller()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 return await hub.gateway.call_tool(caller, "notes_read_note", {}, Silence())
@@ -124,7 +125,7 @@ async def test_a_call_in_flight_signs_nothing_more_once_calls_are_stopped(house:
     await (await house.browser()).connect()
     user, loaded = await house.user(), house.hub.registry.catalog.connectors["notes"]
     assert loaded.provider is not None
-    purpose = Purpose("notes", "Notes", False, loaded.provider, code=loaded.code)
+    purpose = Purpose("notes", "Notes", False, loaded.code, loaded.provider)
     account = await house.hub.brokerage.broker.account(user.id, purpose, None, house.hub.upstream.send)
     await house.hub.store.halts.begin(user.id)
     await house.vendor.control(api_calls=0)

@@ -19,7 +19,9 @@ from hub.identity import Caller
 from hub.sdk.effect import EFFECTS
 from hub.sdk.talk import Silence
 from hub.web.people.cookies import Cookies
-from tests.broker.scene import Browser, Page, free_port, text_of
+from tests.broker.scene import Browser, Page, text_of
+from tests.databases import furnished
+from tests.ports import free_port
 
 KEY = "planted-key-0123456789abcdef"
 OTHER = "planted-key-of-somebody-else"
@@ -188,7 +190,7 @@ async def opened(folder: Path, sign: str = "header") -> AsyncIterator[House]:
         "network: {allow_private: {desk: [127.0.0.0/8, '::1/128'], reader: [127.0.0.0/8, '::1/128']}}\n",
         "utf-8",
     )
-    hub = await Hub.start(config.load(path, {}))
+    hub = await Hub.start(furnished(config.load(path, {})))
     server = TestServer(application(hub), host="localhost", port=own)
     await server.start_server()
     user = await hub.store.users.add("ada", "member")
@@ -332,6 +334,12 @@ async def test_another_connector_gets_an_account_only_after_its_owner_agreed_to_
         return await house.hub.gateway.call_tool(house.caller, "reader_read_it", arguments, Silence())
 
     assert "must agree once" in text_of(await read(first.label))
+    told = await house.hub.gateway.call_tool(house.caller, "hub_list_connections", {}, Silence())
+    (row,) = [
+        one for one in told["structuredContent"]["items"] if (one["app"], one["account"]) == ("reader", first.label)
+    ]
+    assert row["health"] == "needs_consent"
+    assert f"agree-{first.id}" in (await house.browser.open(row["link"])).text
     page = await house.browser.open("/connect/reader")
     form = page.form(f"agree-{first.id}")
     await house.browser.send(f"/connect/reader/agree/{first.id}", form)

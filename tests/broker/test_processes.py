@@ -11,6 +11,7 @@ from hub.broker.idle import WATCH, IdleRenewal
 from hub.sdk.talk import Silence
 from tests.broker.scene import House, text_of
 from tests.oauth.scene import ShiftedClock
+from tests.waiting import PATIENCE
 
 
 class Minute(ShiftedClock):
@@ -94,7 +95,7 @@ async def test_a_lease_that_had_not_lapsed_at_the_start_is_found_once_it_has(hou
     )
     keeping = asyncio.create_task(idle.keep())
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await waking.asleep.wait()
             now = await rows.get(kept.id)
             assert now is not None

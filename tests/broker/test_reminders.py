@@ -9,7 +9,9 @@ from pathlib import Path
 
 from hub.broker.reminders import Reminders
 from hub.clock import SystemClock
-from tests.broker.scene import HERE, House, free_port, house_at, text_of
+from tests.broker.scene import HERE, House, house_at, text_of
+from tests.ports import free_port
+from tests.waiting import PATIENCE
 
 
 def day(days: float) -> str:
@@ -79,7 +81,7 @@ async def test_the_start_and_the_list_of_providers_tell_of_it(tmp_path: Path) ->
         )
         assert process.stderr is not None
         lines: list[str] = []
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not lines or "the hub is ready" not in lines[-1]:
                 lines.append((await process.stderr.readline()).decode())
         process.terminate()

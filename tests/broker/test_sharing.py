@@ -4,8 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from hub.cli.program import app
 from tests.broker.scene import Browser, House, text_of
+from tests.waiting import PATIENCE
 
 
 async def shared_by_root(house: House, **form: str) -> Browser:
@@ -60,12 +63,47 @@ async def test_what_is_shared_with_everyone_is_used_and_the_audit_names_the_acco
 
 async def test_what_is_shared_for_reading_only_only_reads(house: House) -> None:
     await house.user("bob")
-    await shared_by_root(house, whom="named", names="bob", read_only="yes")
+    root = await shared_by_root(house, whom="named", names="bob", read_only="yes")
     assert not (await house.call("notes_read_note", name="bob")).get("isError")
     refused = await house.call("notes_write_note", name="bob")
     assert "shared for reading only" in text_of(refused)
     assert not (await house.call("notes_write_note", name="root")).get("isError"), "its owner may as ever"
     assert kind(await house.call("notes_read_note", name="carla")) == "connection_needed", "shared with bob alone"
+    # It is changed as a whole on a page of its own, which shows how it stands.
+    (kept,) = await house.hub.store.connections.list((await house.admin()).id)
+    path = f"/account/connections/{kept.id}/sharing"
+    assert path in (await root.open("/account/connections")).text
+    page = await root.open(path)
+    assert 'value="nobody" checked' in page.text
+    form = page.form("sharing")
+    assert (form["whole"], form["reading"]) == ("", "bob")
+    for fields, told in (
+        ({"everyone": "nobody", "whole": "bob, nobody-here"}, "There is no user 'nobody-here'"),
+        ({"everyone": "nobody", "whole": "BOB", "reading": "bob"}, "stands in both lists"),
+        ({"everyone": "all", "whole": "bob"}, "Say what everyone may"),
+        ({"everyone": "nobody", "whole": "root"}, "own account"),
+    ):
+        answer = await root.send(path, {**form, "reading": "", **fields})
+        assert (answer.status, told in answer.alert) == (400, True), answer.alert
+        assert answer.form("sharing")["whole"] == fields["whole"], "what was typed stands there still"
+    wanted = {"everyone": "nobody", "whole": "bob", "reading": "carla"}
+    await house.admin("rob")
+    members, others = await house.browser("bob"), await house.browser("rob")
+    theirs = [page.form("others")["csrf"] for page in [await others.open("/account/connections")]]
+    assert (await root.send(path, {**wanted, "csrf": "forged"})).status == 403
+    assert (await members.open(path)).status == 403
+    assert (await members.send(path, {**wanted, "csrf": form["csrf"]})).status == 403
+    assert "You have no such account" in (await others.open(path)).alert
+    assert "You have no such account" in (await others.send(path, {**wanted, "csrf": theirs[0]})).alert
+    assert kind(await house.call("notes_write_note", name="bob")) == "tool_error", "nothing was changed by all that"
+    assert (await root.send(path, {**form, **wanted})).title == "Your accounts at apps"
+    assert not (await house.call("notes_write_note", name="bob")).get("isError")
+    assert not (await house.call("notes_read_note", name="carla")).get("isError")
+    assert "shared for reading only" in text_of(await house.call("notes_write_note", name="carla"))
+    await root.send(path, {**form, "everyone": "reading", "whole": "", "reading": ""})
+    assert "shared for reading only" in text_of(await house.call("notes_write_note", name="bob"))
+    await root.send(path, {**form, "everyone": "nobody", "whole": "", "reading": ""})
+    assert kind(await house.call("notes_read_note", name="bob")) == "connection_needed"
 
 
 async def test_an_own_and_a_shared_account_are_two_and_fail_closed(house: House) -> None:
@@ -133,12 +171,18 @@ async def test_sharing_by_command_is_seen_by_the_running_hub(house: House) -> No
     assert kind(await house.call("notes_read_note", name="bob")) == "connection_needed"
     done = await house.command("connection", "share", kept.id, "--user", "bob", "--read-only")
     assert done[1].strip() == "Shared with bob, for reading only."
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (await house.call("notes_read_note", name="bob")).get("isError"):
             pass
-    assert "shared with bob (reading only)" in (await house.command("connection", "list"))[1]
+    await house.hub.store.connections.failed(kept, "needs_operator", "Notes does not know the hub.")
+    listed = (await house.command("connection", "list"))[1]
+    assert "shared with bob (reading only)" in listed
+    assert "needs_operator: Notes does not know the hub." in listed
+    bobs = (await (await house.browser("bob")).open("/account/connections")).text
+    assert "for reading only (needs operator: Notes does not know the hub.)" in bobs
 
 
 @pytest.mark.parametrize(("words", "told"), [(("--everyone", "--user", "bob"), "Say with whom"), ((), "Say with whom")])
-async def test_sharing_with_nobody_or_with_both_is_refused(house: House, words: tuple[str, ...], told: str) -> None:
-    assert told in (await house.command("connection", "share", "x", *words))[2]
+def test_sharing_with_nobody_or_with_both_is_refused(words: tuple[str, ...], told: str) -> None:
+    done = CliRunner().invoke(app, ["connection", "share", "x", *words], prog_name="hub")
+    assert (done.exit_code, told in done.stderr) == (1, True)

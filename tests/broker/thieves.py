@@ -29,6 +29,7 @@ from hub.sdk.effect import EFFECTS
 from hub.sdk.http import Outgoing, Reply
 from hub.sdk.talk import Silence
 from hub.upstream.transport import Transport
+from tests.databases import furnished
 
 KEY = "planted-key-0123456789+/=abcdef"
 TRACES = (KEY, quote(KEY, safe=""), base64.b64encode(f"{KEY}:x".encode()).decode())
@@ -251,7 +252,7 @@ async def den_at(folder: Path, sign: str = "header", names: Iterable[str] = ()) 
     judge = Judge(frozenset({desk, SAFE}))
     try:
         async with opened_network(settings, clock) as judge.network:
-            hub = await Hub.start(settings, transport=judge)
+            hub = await Hub.start(furnished(settings), transport=judge)
             try:
                 user = await hub.store.users.add("ada", "member")
                 provider = hub.registry.catalog.providers["desk"]

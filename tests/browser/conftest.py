@@ -1,7 +1,6 @@
 """One Chromium, one hub that listens, and one issuer, for all tests of this folder; a browser of one's own for each."""
 
 import shutil
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -15,6 +14,7 @@ from hub import config
 from hub.app import Hub, application
 from hub.upstream.places import Network
 from hub.upstream.transport import AioTransport
+from tests import ports
 from tests.browser.house import (
     ISSUER_CLIENT,
     ISSUER_SECRET,
@@ -28,6 +28,7 @@ from tests.browser.house import (
     self_signed,
 )
 from tests.interop.peers import node
+from tests.oauth.scene import CHEAP
 from tests.programs.processes import ROOT, Program, environment
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -49,17 +50,10 @@ profiles:
 """
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
-
-
 @pytest.fixture(scope="session")
 def outside_port() -> int:
     """Where Chromium finds every host that is not this machine."""
-    return _free_port()
+    return ports.free_port()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -98,13 +92,13 @@ async def chromium(outside_port: int) -> AsyncIterator[Browser]:
 @pytest.fixture
 def free_port() -> int:
     """A port nothing listens on."""
-    return _free_port()
+    return ports.free_port()
 
 
 @pytest.fixture(scope="session")
 def hub_port() -> int:
     """The hub's: the issuer must know the hub's address before the hub can know the issuer's."""
-    return _free_port()
+    return ports.free_port()
 
 
 @pytest.fixture(scope="session")
@@ -138,7 +132,7 @@ async def house(
         stack.push_async_callback(network.close)
         await network.open()
         documents = Documents(network)
-        hub = await Hub.start(config.load(path, {}), transport=documents, clock=clock)
+        hub = await Hub.start(config.load(path, {}), transport=documents, clock=clock, cost=CHEAP)
         stack.push_async_callback(hub.close)
         runner = web.AppRunner(application(hub), shutdown_timeout=1)
         stack.push_async_callback(runner.cleanup)

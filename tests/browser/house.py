@@ -31,10 +31,11 @@ from hub.clock import Clock, SystemClock
 from hub.sdk.http import Outgoing, Reply
 from hub.store import Role
 from hub.upstream.transport import Transport
+from tests.waiting import PATIENCE
 
 PASSWORD = "nine violet umbrellas"
 ISSUER_CLIENT, ISSUER_SECRET = "the-hub", "a secret of the hub at the issuer"
-SECONDS = 30.0
+SECONDS = PATIENCE
 """How long anything may take here."""
 
 IN_BROWSER = [

@@ -22,14 +22,15 @@ from mcp import Client, StdioServerParameters
 from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from mcp.shared.auth import OAuthClientMetadata
 from pydantic import AnyUrl
 
-from tests.interop.peers import HERE, answer_of, node
+from tests.interop.peers import HERE, Memory, answer_of, node
 from tests.programs.processes import environment
+from tests.waiting import PATIENCE
 
 TOOL, ARGUMENTS = "dates_now", {"zones": ["Asia/Tokyo"]}
-SECONDS = 45.0
+SECONDS = PATIENCE
 INSPECTOR = str(
     HERE / "node_modules" / "@modelcontextprotocol" / "inspector" / "clients" / "launcher" / "build" / "index.js"
 )
@@ -55,26 +56,6 @@ Outcome = Any
 
 
 # -- the Python SDK ------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Memory:
-    """Where the Python SDK keeps what it got."""
-
-    tokens: OAuthToken | None = None
-    client: OAuthClientInformationFull | None = None
-
-    async def get_tokens(self) -> OAuthToken | None:
-        return self.tokens
-
-    async def set_tokens(self, tokens: OAuthToken) -> None:
-        self.tokens = tokens
-
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
-        return self.client
-
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        self.client = client_info
 
 
 @asynccontextmanager

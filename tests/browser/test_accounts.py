@@ -17,10 +17,10 @@ from hub.app import Hub, application
 from hub.identity import Caller
 from hub.sdk.effect import EFFECTS
 from hub.sdk.talk import Silence
-from tests.browser.conftest import _free_port
 from tests.browser.house import IN_BROWSER, PASSWORD, MovableClock, Person, Seat, seated_at
 from tests.browser.notebooks import CLIENT, Notebooks, running_notebooks
 from tests.browser.notebooks import PASSWORD as NOTEBOOKS_PASSWORD
+from tests.ports import free_port
 
 pytestmark = IN_BROWSER
 
@@ -89,7 +89,7 @@ def placed(data: Any, at: str) -> Any:
 
 @pytest.fixture(scope="module")
 def ports() -> tuple[int, int]:
-    return _free_port(), _free_port()
+    return free_port(), free_port()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +10,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from typer.testing import Result
+
+from tests.commands import ROOT, Done, run
 
 
 class House(Protocol):
@@ -26,24 +27,10 @@ class House(Protocol):
     def command(self, *words: str) -> tuple[list[str], dict[str, str]]: ...
 
 
-@dataclass(frozen=True)
-class Done:
-    """How a program ended."""
-
-    code: int
-    out: str
-    err: str
-
-
 async def hub(house: House, *words: str) -> Done:
     """Run ``hub`` in a process of its own."""
     program, env = house.command(*words)
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        *program, env=env, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
-    )
-    out, err = await process.communicate()
-    return Done(process.returncode or 0, out.decode(), err.decode())
+    return await asyncio.to_thread(run, program[program.index("hub") + 1 :], env, ROOT)
 
 
 async def found(request: web.Request) -> web.Response:

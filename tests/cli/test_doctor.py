@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ import pytest
 from hub.cli.watching import NOT_REACHED, SILENT_SECONDS, Watch
 from hub.store.oauth import Handshake, Step
 from tests.cli.conftest import House
+from tests.ports import free_port
 
 READY = "the hub is ready"
 
@@ -19,9 +19,7 @@ READY = "the hub is ready"
 @pytest.fixture
 def running(house: House) -> Iterator[tuple[House, int]]:
     """A hub that serves from this folder, and its port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     house.config.write_text(
         f"public_url: http://localhost:{port}\nlisten: {{port: {port}}}\n"
         "connectors: {shipped: true, disabled: [web_page, feeds], paths: []}\n"

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from hub import __version__
 from hub.cli.program import app
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -153,7 +154,7 @@ async def test_ctrl_c_ends_the_server_cleanly(tickets: House) -> None:
     )
     assert process.stderr is not None
     log = b""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while b"the hub is ready" not in log:
             line = await process.stderr.readline()
             assert line, log.decode()
@@ -186,7 +187,7 @@ async def test_ctrl_c_during_a_call_leaves_no_stack_trace(house: House) -> None:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         assert await process.stderr.readline() == b"begun\n"
         process.send_signal(signal.SIGINT)
         out, err = await process.communicate()

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from hub.clock import STEP, Alarms
+from tests.waiting import PATIENCE, SLACK
 
 
 class Woken:
@@ -24,7 +25,7 @@ async def test_a_block_that_takes_too_long_ends_with_a_timeout() -> None:
     begun = asyncio.get_running_loop().time()
     with pytest.raises(TimeoutError), alarms.within(0.1):
         await asyncio.Event().wait()
-    assert 0.1 <= asyncio.get_running_loop().time() - begun < 1.0
+    assert 0.1 <= asyncio.get_running_loop().time() - begun < 5.0 * SLACK
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
@@ -88,9 +89,9 @@ async def test_alarms_ring_in_order_and_those_taken_back_never() -> None:
     alarms.set(0.2, never).discard(never)
     alarms.set(0.1, early)
     begun = alarms.loop.time()
-    async with asyncio.timeout(2.0):
+    async with asyncio.timeout(PATIENCE):
         await late.done.wait()
-    assert early.at - begun == pytest.approx(0.1, abs=0.1)
+    assert early.at - begun >= 0.1 - 0.001
     assert late.at > early.at
     assert late.at - begun >= 0.3 - 0.001
     assert not never.done.is_set()
@@ -105,7 +106,7 @@ async def test_an_alarm_set_while_others_ring_rings_too() -> None:
             alarms.set(0.05, second)
 
     alarms.set(0.05, First())
-    async with asyncio.timeout(2.0):
+    async with asyncio.timeout(PATIENCE):
         await second.done.wait()
 
 
@@ -121,6 +122,6 @@ async def test_one_timer_serves_a_thousand_deadlines() -> None:
         except TimeoutError:
             late += 1
 
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(wait() for _ in range(1000)))
     assert late == 1000

@@ -5,6 +5,7 @@ import select
 import socket
 
 from hub.turns import SparingSelector, new_loop
+from tests.waiting import PATIENCE
 
 
 def test_what_arrives_is_seen_while_there_is_always_work_to_do() -> None:
@@ -24,7 +25,7 @@ def test_what_arrives_is_seen_while_there_is_always_work_to_do() -> None:
             reading = asyncio.ensure_future(loop.sock_recv(here, 10))
             await loop.sock_sendall(there, b"arrived")
             try:
-                return await asyncio.wait_for(reading, 5)
+                return await asyncio.wait_for(reading, PATIENCE)
             finally:
                 busy = False
 

@@ -9,13 +9,13 @@ and presses Allow. Ends with one line ``N passed, N failed``; the exit code is 0
 import asyncio
 import json
 import re
-import socket
 import sys
 import tempfile
 from pathlib import Path
 
 from tests.conformance.run import SUITE, install, node
 from tests.oauth.scene import Papers, Scene, ShiftedClock, opened
+from tests.ports import free_port
 
 SECONDS = 120.0
 SCENARIOS = ("authorization-server-metadata-endpoint", "authorization-code-grant")
@@ -26,14 +26,6 @@ clients:
   registered:
     suite: {{name: Conformance suite, redirect_uris: ["http://127.0.0.1/callback"]}}
 """
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 async def run(scene: Scene, results: Path) -> int:

@@ -100,7 +100,7 @@ class Client:
         loaded = self._hub.registry.catalog.connectors[NAME]
         account = None
         if loaded.provider is not None:
-            purpose = Purpose(NAME, "Suite", False, loaded.provider, code=loaded.code)
+            purpose = Purpose(NAME, "Suite", False, loaded.code, loaded.provider)
             account = await self._brokerage.broker.account(self._caller.user_id, purpose, None, self._hub.upstream.send)
         await self._hub.servers.read(NAME, account)
         # The hub reads by itself, too; whichever came first, its tools are there from here on.

@@ -22,6 +22,7 @@ from hub.gateway.audit import Call
 from hub.observe import Metrics
 from hub.seal import KeyRing
 from hub.store.tables import audit
+from tests.databases import furnished
 from tests.docs.pages import ROOT, Block, Page, first_cells, placed, tables
 
 PAGE = Page.of("docs/operating.md")
@@ -134,7 +135,7 @@ async def test_the_audit_is_read_as_the_page_says(tmp_path: Path) -> None:
     (sql,) = [one.text for one in PAGE.blocks if one.language == "sql"]
     path = tmp_path / "config.yaml"
     path.write_text("data_dir: data\nconnectors: {shipped: false}\n")
-    hub = await Hub.start(config.load(path, {}))
+    hub = await Hub.start(furnished(config.load(path, {})))
     user = await hub.store.users.add("ada")
     now = SystemClock().now()
     hub.store.audit.note(Call(user.id, None, "dates", "dates_now", "read", "0" * 64, now, "ok", 1.0))
@@ -150,7 +151,7 @@ async def test_the_audit_is_read_as_the_page_says(tmp_path: Path) -> None:
 async def test_the_backup_and_the_new_key_work_as_written(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("data_dir: data\nconnectors: {shipped: false}\n")
-    hub = await Hub.start(config.load(path, {}))
+    hub = await Hub.start(furnished(config.load(path, {})))
     await hub.store.users.add("ada")
     backup, key = [block(words).commands[0] for words in ("backup", "key")]
     await typed(backup, tmp_path)

@@ -19,6 +19,7 @@ from hub.registry.places import SHIPPED
 from tests.docs.pages import ROOT, Block, Page, first_cells, tables
 from tests.docs.running import Reader
 from tests.mcp_server.wire_client import Wire, events
+from tests.waiting import PATIENCE
 
 PAGE = Page.of("README.md")
 ORIGIN = "http://localhost:8080"
@@ -167,7 +168,7 @@ async def test_the_first_connector_works_in_a_running_hub_and_replays_afterwards
     async with reader.serving(HUB_AUTH__MODE="none") as origin:
         wire = Wire(http, f"{origin}/mcp", None)
         body, headers = wire.modern_parts("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
-        async with asyncio.timeout(30), wire.send(body, **headers) as stream:
+        async with asyncio.timeout(PATIENCE), wire.send(body, **headers) as stream:
             told = events(stream)
             assert (await anext(told))["method"] == "notifications/subscriptions/acknowledged"
             path = tmp_path / file.words

@@ -1,5 +1,6 @@
 """docs/writing-connectors.md: every example is loaded and replayed, every key and name of the contract is told of."""
 
+import re
 import shlex
 from pathlib import Path
 from typing import get_args
@@ -18,6 +19,7 @@ from hub.gateway import files as gateway_files
 from hub.gateway import gateway as calls
 from hub.registry import load as loading
 from hub.registry import units
+from hub.registry.places import shipped_folder
 from hub.sdk import convert, declaration, names, response, schema
 from hub.sdk.client import Http
 from hub.sdk.connector import Connector, ToolDraft
@@ -123,6 +125,12 @@ def test_every_key_of_a_provider_is_told_of() -> None:
         for model in PROVIDER_TABLES
     ]
     assert told == declared
+    assert tables(PAGE.section("Accounts")) == [], "the keys stand in one place"
+    shipped = shipped_folder()
+    assert shipped is not None
+    files = {file.parent.name for file in shipped.glob("*/provider.yaml")}
+    (told_of,) = re.findall(r"These ship with the hub[^:]*: (.*?)\.\n", PAGE.section("Providers"), re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", told_of)) == files
     known = {one for one in (*vars(provider).values(), *vars(steps).values()) if isinstance(one, type)}
     models = {one for one in known if issubclass(one, BaseModel) and one.__module__.startswith("hub.sdk.provider")}
     assert models - set(PROVIDER_TABLES) == {steps.Strict}

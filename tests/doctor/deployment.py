@@ -26,6 +26,7 @@ from hub.clock import SystemClock
 from hub.doctor import Doctor, Report
 from hub.doctor.case import Case
 from hub.upstream.probe import Probe
+from tests.waiting import PATIENCE
 
 NAME = "hub.example"
 URL = f"https://{NAME}/mcp"
@@ -193,7 +194,9 @@ class Deployment:
         )
         await probe.open()
         try:
-            case = Case(probe, url, token=token, refresh_token=refresh_token, patience=0.5)
+            # Only what holds streams back is waited for in vain.
+            patience = PATIENCE if self.proxy.fault.holds == "nothing" else 0.5
+            case = Case(probe, url, token=token, refresh_token=refresh_token, patience=patience)
             return await Doctor(SystemClock()).examine(case)
         finally:
             await probe.close()

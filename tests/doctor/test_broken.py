@@ -1,7 +1,5 @@
 """The doctor before deployments that break one thing: it names the step where Claude would stop, and how to mend it."""
 
-import socket
-
 import pytest
 from aiohttp import web
 
@@ -29,6 +27,7 @@ from tests.doctor.faults import (
     without_metadata,
 )
 from tests.oauth.scene import Scene
+from tests.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -189,10 +188,7 @@ async def test_an_address_that_claude_cannot_reach_is_named(deploy: Deploy, addr
 
 
 async def test_a_closed_port_is_named_and_nothing_after_it_is_tried(deploy: Deploy) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    report = await (await deploy()).examined(port=port)
+    report = await (await deploy()).examined(port=free_port())
     assert first(report)[0] == "port"
     assert {one.status for one in report.findings if one.step not in ("url", "dns", "port")} == {"skipped"}
 

@@ -9,8 +9,9 @@ import pytest
 
 from tests.e2e.conftest import Besieged
 from tests.interop.peers import LEGACY, MODERN, Answer, Peer, connected
+from tests.waiting import SLACK
 
-SOON = 5.0
+SOON = 5.0 * SLACK
 """Seconds a call beside a hostile one may take, also on a busy machine; undisturbed it takes a few milliseconds."""
 
 

@@ -12,10 +12,10 @@ from hub.seal import KEY_BYTES, KeyRing
 from hub.store import Store
 from tests.files.scene import House
 from tests.files.scene import opened as opened_house
-from tests.store.conftest import another, clock, cluster, store, url
+from tests.store.conftest import another, clock, cluster, kind, store, url
 from tests.upstream.test_trust import Authority, authority
 
-__all__ = ["another", "authority", "clock", "cluster", "store", "url"]
+__all__ = ["another", "authority", "clock", "cluster", "kind", "store", "url"]
 
 SMALL = Limits(file=1_000_000, user=2_000_000, total=3_000_000)
 

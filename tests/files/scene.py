@@ -17,6 +17,7 @@ from hub.identity import Caller
 from hub.sdk.effect import EFFECTS
 from hub.sdk.talk import Silence
 from hub.web.people.cookies import Cookies
+from tests.databases import furnished
 from tests.oauth.scene import ShiftedClock
 from tests.upstream.test_trust import Authority
 
@@ -211,7 +212,7 @@ async def opened(folder: Path, authority: Authority, mode: str = "oauth") -> Asy
             f"  allow_private: {{papers: ['127.0.0.1:{plain.port}'], hub: ['127.0.0.2:{secure.port}']}}\n",
             "utf-8",
         )
-        hub = await Hub.start(config.load(made, {}), clock=clock)
+        hub = await Hub.start(furnished(config.load(made, {})), clock=clock)
         stack.push_async_callback(hub.close)
         served = TestServer(application(hub), host="127.0.0.1")
         await served.start_server()

@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from hub.clock import FixedClock, SystemClock
-from hub.errors import NotFoundError, ToolError
+from hub.errors import ConfigError, NotFoundError, ToolError
 from hub.files import Files, Kept, Limits, id_in
 from hub.files.files import KEEP, OVERHEAD, PIECE
+from hub.files.resealing import reseal
 from hub.seal import KEY_BYTES, KeyRing
 from hub.store import Store
 from hub.store.file_tables import file_pieces
@@ -52,6 +53,31 @@ async def test_another_process_sees_the_file_at_once(
     one = await kept(files, b"from one process")
     there = opened(await another())
     assert await there.read(await there.find(ADA, one.id)) == b"from one process"
+
+
+async def test_a_file_sealed_anew_opens_with_the_new_key_alone_also_one_that_is_still_being_written(
+    store: Store, clock: FixedClock
+) -> None:
+    old, new = os.urandom(KEY_BYTES), os.urandom(KEY_BYTES)
+    before, both, after = (
+        Files(store, KeyRing(keys), clock, Limits(), random=os.urandom) for keys in ([old], [new, old], [new])
+    )
+    data = os.urandom(2 * PIECE + 5)
+    first, empty = await kept(before, data), await kept(before, b"")
+    fresh = await kept(both, b"sealed with the new key")
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield data
+        assert await reseal(store, KeyRing([new, old])) == 3, "two files, and the pieces there are of a third"
+
+    late = await before.take(ADA, slowly(), name="late", mime_type=None, source=None)
+    for one, held in ((first, data), (empty, b""), (fresh, b"sealed with the new key")):
+        assert await after.read(await after.find(ADA, one.id)) == held
+    assert await reseal(store, KeyRing([new, old])) == 1, "what an older process wrote of the late one since"
+    assert await after.read(await after.find(ADA, late.id)) == data
+    assert await reseal(store, KeyRing([new])) == 0
+    with pytest.raises(ConfigError, match="nothing was lost"):
+        await reseal(store, KeyRing([os.urandom(KEY_BYTES)]))
 
 
 async def test_another_user_gets_the_same_words_as_for_no_file_at_all(files: Files) -> None:

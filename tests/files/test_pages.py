@@ -4,6 +4,7 @@ import asyncio
 import re
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import ClientSession, FormData
@@ -11,6 +12,7 @@ from aiohttp import ClientSession, FormData
 from hub.files.files import KEEP, PIECE
 from hub.files.links import UPLOAD
 from tests.files.scene import CSV, PDF, House
+from tests.waiting import PATIENCE
 
 
 async def download(house: House) -> str:
@@ -197,11 +199,27 @@ async def test_a_file_that_is_not_whole_is_none(house: House) -> None:
     writer.close()
     await writer.wait_closed()
     del reader
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while (await house.hub.store.files.taken(house.ada.user_id))[0]:  # noqa: ASYNC110 - in the database
             await asyncio.sleep(0.02)
     assert "There is no file" in await house.refused("hub_read_file", file=file)
     assert (await page(house.curl, link, "PUT", data=b"again"))[0] == 201
+
+
+@pytest.mark.parametrize("way", ["PUT", "POST"])
+async def test_who_sends_a_refused_file_to_its_end_hears_why(house: House, way: str) -> None:
+    """A proxy reads the answer when it has sent everything; a connection reset until then would be its 502."""
+    url = urlsplit(house.here(f"{house.hub.config.public_url}/files/{'0' * 32}?t=none"))
+    body = bytes(6_000_000)
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    writer.write(
+        f"{way} {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    )
+    for start in range(0, len(body), 65_536):
+        writer.write(body[start : start + 65_536])
+        await writer.drain()
+    assert (await reader.readline()).startswith(b"HTTP/1.1 403")
+    writer.close()
 
 
 async def test_many_uploads_at_once_stay_within_the_users_room(house: House) -> None:

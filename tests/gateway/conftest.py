@@ -13,6 +13,7 @@ from hub import config
 from hub.app import Hub
 from hub.clock import FixedClock
 from hub.sdk.http import Outgoing, Reply
+from tests.databases import furnished
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -69,7 +70,7 @@ async def begin(tmp_path: Path, wire: Wire, clock: FixedClock) -> AsyncIterator[
     async def start(text: str = "") -> Hub:
         path = tmp_path / "config.yaml"
         path.write_text(f"data_dir: data\nconnectors:\n  shipped: false\n  paths: [connectors]\n{text}", "utf-8")
-        hub = await Hub.start(config.load(path, {}), transport=wire, clock=clock)
+        hub = await Hub.start(furnished(config.load(path, {})), transport=wire, clock=clock)
         hubs.append(hub)
         return hub
 

@@ -7,6 +7,7 @@ from typing import Any
 from hub.gateway import Gateway
 from hub.identity import local_caller
 from hub.sdk.talk import TASKS, Silence
+from tests.waiting import PATIENCE
 
 LAB = '''
 import asyncio
@@ -110,7 +111,7 @@ async def now(gateway: Gateway, id: str) -> dict[str, Any]:
 
 async def reached(gateway: Gateway, id: str, *statuses: str) -> dict[str, Any]:
     """The task once it has one of these statuses."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while (task := await now(gateway, id))["status"] not in statuses:
             pass
     return task

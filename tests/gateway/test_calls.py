@@ -13,6 +13,7 @@ from hub.errors import Refused, UnknownName
 from hub.identity import Caller
 from hub.sdk.talk import Silence
 from hub.sdk.tool import EFFECTS
+from tests.waiting import PATIENCE
 
 Begin = Callable[..., Awaitable[Hub]]
 Write = Callable[[str, str], None]
@@ -279,10 +280,10 @@ async def test_a_tool_that_blocks_its_thread_delays_nobody_else(begin: Begin, wr
     write("bad.py", PYTHON)
     hub = await begin()
     blocked = asyncio.create_task(call(hub, "bad_blocks"))
-    assert text(await asyncio.wait_for(call(hub, "bad_quick"), 5)) == "quick"
+    assert text(await asyncio.wait_for(call(hub, "bad_quick"), PATIENCE)) == "quick"
     assert not blocked.done()
     await call(hub, "bad_lets_go")
-    assert text(await asyncio.wait_for(blocked, 5)) == "let go"
+    assert text(await asyncio.wait_for(blocked, PATIENCE)) == "let go"
 
 
 @pytest.mark.parametrize("kind", ["text", "dict", "image", "page"])

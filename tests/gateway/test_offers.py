@@ -12,6 +12,7 @@ from hub.gateway import Wants
 from hub.identity import Caller
 from hub.sdk.talk import Silence
 from hub.sdk.tool import EFFECTS, Function
+from tests.waiting import PATIENCE
 
 Begin = Callable[..., Awaitable[Hub]]
 Write = Callable[[str, str], None]
@@ -146,4 +147,4 @@ async def release() -> str:
     await hub.registry.reload()
     assert (await hub.gateway.call_tool(ADA, "tt_version", {}, Silence()))["content"][0]["text"] == "2"
     await release.call()
-    assert (await asyncio.wait_for(waiting, 5))["content"][0]["text"] == "1"
+    assert (await asyncio.wait_for(waiting, PATIENCE))["content"][0]["text"] == "1"

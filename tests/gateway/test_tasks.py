@@ -18,6 +18,7 @@ from hub.sdk.talk import TASKS
 from hub.store.tasks import LEASE
 from tests.gateway.conftest import Begin, Wire, Write
 from tests.gateway.lab import DECLARED, LAB, Client, answer, call, now, reached
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -120,13 +121,13 @@ async def test_a_questions_key_is_never_used_twice_and_several_wait_at_once(hub:
         (key,) = (await reached(hub.gateway, id, "input_required"))["inputRequests"]
         keys.append(key)
         await tasks.update(local_caller(), id, {key: {"action": "accept", "content": {"name": 5}}, "other": {}})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while key in (await now(hub.gateway, id)).get("inputRequests", {}):
                 pass
     (key,) = (await reached(hub.gateway, id, "input_required"))["inputRequests"]
     assert len({*keys, key}) == 3
     await answer(hub.gateway, id, **{key: "Ada"})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while set((await now(hub.gateway, id)).get("inputRequests", {})) != {"a", "b"}:
             pass
     await answer(hub.gateway, id, a="one")
@@ -192,7 +193,7 @@ async def test_a_cancelled_task_stops_running_and_its_end_stands(hub: Hub) -> No
     await tasks.cancel(local_caller(), id)
     await tasks.cancel(local_caller(), id)
     assert (await now(hub.gateway, id))["status"] == "cancelled"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while ("lab_rest", "cancelled") not in [(one.call.tool, one.call.outcome) for one in await audited(hub)]:
             pass
     assert (await now(hub.gateway, id))["status"] == "cancelled"
@@ -201,7 +202,7 @@ async def test_a_cancelled_task_stops_running_and_its_end_stands(hub: Hub) -> No
 async def test_a_client_that_leaves_before_it_is_told_of_a_task_cancels_the_call(hub: Hub) -> None:
     client = Client(DECLARED)
     calling = asyncio.create_task(call(hub.gateway, "slow", client))
-    await asyncio.wait_for(client.spoken_to.wait(), 5)
+    await asyncio.wait_for(client.spoken_to.wait(), PATIENCE)
     assert any("call lab_slow" in one.get_name() for one in asyncio.all_tasks())
     calling.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -220,7 +221,7 @@ async def test_a_task_whose_owner_falls_silent_fails_as_interrupted_for_good(hub
         assert task["error"]["kind"] == "interrupted"
         assert "Call again" in task["error"]["message"]
         # Its owner, that was only slow, hears of it and stops.
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while ("lab_rest", "cancelled") not in [(one.call.tool, one.call.outcome) for one in await audited(hub)]:
                 pass
     assert (await now(hub.gateway, id)) == task
@@ -233,7 +234,7 @@ async def test_a_renewed_lease_does_not_lapse(hub: Hub, clock: FixedClock) -> No
     start = clock.time()
     # The clock's sleep is an advance: as long as the upkeep runs, time flies.
     keeping = asyncio.create_task(tasks.keep())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while clock.time() - start < 4 * LEASE.total_seconds():
             await now(hub.gateway, id)
     keeping.cancel()
@@ -307,7 +308,7 @@ async def test_a_task_lends_its_place_while_it_waits_for_a_person_and_needs_one_
         refused = await call(gateway, "rest")
         assert refused["_meta"]["hub/error"]["kind"] == "busy"
         await answer(gateway, asking, who="Ada")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not admission.waiting:
                 await now(gateway, asking)
         assert (await now(gateway, asking))["status"] == "working"
@@ -317,7 +318,7 @@ async def test_a_task_lends_its_place_while_it_waits_for_a_person_and_needs_one_
         assert set((await reached(gateway, asking, "input_required"))["inputRequests"]) <= {"a", "b"}
         assert (admission.running, admission.lent, admission.waiting) == (0, 1, 0)
         await gateway.tasks.cancel(local_caller(), asking)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while admission.lent:
                 await now(gateway, asking)
         assert admission.running == 0
@@ -347,7 +348,7 @@ async def test_who_follows_a_task_hears_of_each_status(hub: Hub) -> None:
     stream = aiter(news)
     await answer(hub.gateway, id, who=None)
     heard: list[dict[str, Any]] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not heard or heard[-1]["status"] != "completed":
             note = await anext(stream)
             assert note["method"] == "notifications/tasks"
@@ -369,7 +370,7 @@ async def test_a_disabled_users_tasks_end_at_once_and_others_go_on(hub: Hub) -> 
         for name, caller in callers.items()
     }
     await hub.store.users.disable(callers["ada"].user_id)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (told := await tasks.get(callers["ada"], begun["ada"]))["status"] == "working":
             pass
     assert told["status"] == "cancelled"
@@ -382,7 +383,7 @@ async def test_the_last_progress_message_is_the_status_of_a_task(hub: Hub) -> No
     assert tasks is not None
     id = (await call(hub.gateway, "report"))["taskId"]
     keeping = asyncio.create_task(tasks.keep())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while (told := await now(hub.gateway, id)).get("statusMessage") != "two of three":
             pass
     keeping.cancel()

@@ -11,7 +11,9 @@ from aiohttp import web
 from hub import config
 from hub.app import Hub, application
 from hub.sdk.tool import EFFECTS
-from tests.home.fronts import FRONTS, free_port
+from tests.databases import furnished
+from tests.home.fronts import FRONTS
+from tests.ports import free_port
 
 CONNECTOR = '''
 import asyncio
@@ -69,7 +71,7 @@ async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         "network: {trusted_proxies: [127.0.0.0/8]}\n",
         "utf-8",
     )
-    hub = await Hub.start(config.load(path, {}))
+    hub = await Hub.start(furnished(config.load(path, {})))
     user = await hub.store.users.add("ada")
     _, token = await hub.store.tokens.create(user.id, "test", EFFECTS)
     runner = web.AppRunner(application(hub), handler_cancellation=True, shutdown_timeout=1)

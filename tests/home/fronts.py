@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -54,14 +53,6 @@ def dialled(part: Any, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for one in part:
             dialled(one, found)
     return found
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @asynccontextmanager
@@ -154,6 +145,7 @@ async def greeted(port: int, trusted: ssl.SSLContext | None) -> None:
             try:
                 _, writer = await asyncio.open_connection("localhost", port, ssl=trusted)
             except (ssl.SSLError, ConnectionRefusedError):
+                await asyncio.sleep(0.01)
                 continue
             writer.close()
             await writer.wait_closed()

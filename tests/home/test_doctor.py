@@ -13,18 +13,21 @@ from hub.doctor import Doctor, Report
 from hub.doctor.case import Case
 from hub.sdk.tool import EFFECTS
 from hub.upstream.probe import Probe
+from tests.databases import furnished
 from tests.home.conftest import House
-from tests.home.fronts import free_port, nginx
+from tests.home.fronts import nginx
+from tests.ports import free_port
+from tests.waiting import PATIENCE
 
 HERE = {"url", "dns", "tls"}
 """What can only be wrong on loopback: the port, the address, and nginx's lack of TLS here."""
 
 
-async def examined(url: str, token: str, ca_file: Path | None) -> Report:
+async def examined(url: str, token: str, ca_file: Path | None, patience: float = PATIENCE) -> Report:
     probe = Probe(url, ca_file=ca_file)
     await probe.open()
     try:
-        return await Doctor(SystemClock()).examine(Case(probe, f"{url}/mcp", token=token, patience=2.0))
+        return await Doctor(SystemClock()).examine(Case(probe, f"{url}/mcp", token=token, patience=patience))
     finally:
         await probe.close()
 
@@ -71,7 +74,7 @@ async def test_a_usual_mistake_in_nginx_is_named(tmp_path: Path, name: str) -> N
     port = free_port()
     path = tmp_path / "config.yaml"
     path.write_text(f"public_url: http://localhost:{port}\nconnectors: {{shipped: false, paths: []}}\n", "utf-8")
-    hub = await Hub.start(config.load(path, {}))
+    hub = await Hub.start(furnished(config.load(path, {})))
     user = await hub.store.users.add("ada")
     _, token = await hub.store.tokens.create(user.id, "test", EFFECTS)
     runner = web.AppRunner(application(hub), handler_cancellation=True, shutdown_timeout=1)
@@ -79,7 +82,9 @@ async def test_a_usual_mistake_in_nginx_is_named(tmp_path: Path, name: str) -> N
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
         async with nginx(port, runner.addresses[0][1], tmp_path / "front", change):
-            report = await examined(f"http://localhost:{port}", token, None)
+            # Only what holds streams back is waited for in vain.
+            patience = 0.5 if step == "stream" else PATIENCE
+            report = await examined(f"http://localhost:{port}", token, None, patience)
     finally:
         await runner.cleanup()
         await hub.close()

@@ -8,6 +8,7 @@ from hub.mcp_server.limits import Limits
 from tests.home.conftest import House
 from tests.home.fronts import adapted, dialled
 from tests.mcp_server.wire_client import Wire, events
+from tests.waiting import PATIENCE
 
 
 def calling(house: House, name: str) -> tuple[Wire, dict[str, object], dict[str, str | None]]:
@@ -51,7 +52,7 @@ async def test_a_client_finds_its_way_in_at_the_address_it_was_given(house: Hous
 
 async def test_an_event_comes_through_while_the_call_still_runs(house: House) -> None:
     wire, body, headers = calling(house, "go_on")
-    async with asyncio.timeout(20), wire.send(body, **headers) as response:
+    async with asyncio.timeout(PATIENCE), wire.send(body, **headers) as response:
         stream = events(response)
         assert (await anext(stream))["params"]["message"] == "begun"
         (house.lab / "go_on").touch()
@@ -60,9 +61,9 @@ async def test_an_event_comes_through_while_the_call_still_runs(house: House) ->
 
 async def test_a_client_that_goes_away_stops_its_call(house: House) -> None:
     wire, body, headers = calling(house, "never")
-    async with asyncio.timeout(20), wire.send(body, **headers) as response:
+    async with asyncio.timeout(PATIENCE), wire.send(body, **headers) as response:
         assert (await anext(events(response)))["params"]["message"] == "begun"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not (house.lab / "never.stopped").exists():
             await house.hub.store.ping()
 

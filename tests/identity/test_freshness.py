@@ -16,6 +16,7 @@ from hub.app import Hub, application
 from hub.clock import FixedClock
 from hub.config import load
 from hub.store import Store
+from tests.databases import furnished
 
 Client = TestClient[Any, Any]
 
@@ -36,7 +37,7 @@ def clock() -> FixedClock:
 async def hub(tmp_path: Path, clock: FixedClock) -> AsyncIterator[Hub]:
     config = tmp_path / "config.yaml"
     config.write_text(f"data_dir: {tmp_path / 'data'}\nconnectors: {{shipped: false}}\n")
-    hub = await Hub.start(load(config, {}), clock=clock)
+    hub = await Hub.start(furnished(load(config, {})), clock=clock)
     yield hub
     await hub.close()
 

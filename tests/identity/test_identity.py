@@ -17,6 +17,8 @@ from hub.clock import FixedClock
 from hub.identity import Caller, Identity, local_caller
 from hub.sdk.tool import EFFECTS
 from hub.store import Role, Store, Token, Tokens, User
+from tests.databases import furnish
+from tests.waiting import A_SECOND
 
 Opener = Callable[[], Awaitable[Store]]
 
@@ -32,6 +34,7 @@ async def another(tmp_path: Path, clock: FixedClock) -> AsyncIterator[Opener]:
     async with AsyncExitStack() as stack:
 
         async def opened() -> Store:
+            furnish(tmp_path)
             store = Store.open(f"sqlite+aiosqlite:///{tmp_path}/hub.db", clock)
             stack.push_async_callback(store.close)
             await store.migrate()
@@ -59,7 +62,7 @@ def queries() -> Iterator[list[str]]:
 
 
 async def refusal_within_a_second(identity: Identity, secret: str, store: Store) -> None:
-    async with asyncio.timeout(1.0):
+    async with asyncio.timeout(A_SECOND):
         while await identity.authenticate(secret) is not None:
             # From memory it answers without waiting for anything, so others must be let in.
             await store.ping()

@@ -18,6 +18,7 @@ from hub.app import Hub
 from hub.config import load
 from hub.identity import local_caller
 from hub.sdk.talk import Silence
+from tests.databases import furnished
 from tests.importers.judging import PRISM, prism
 from tests.importers.judging import parts_of as documents_of
 from tests.importers.specs import FOLDER, MISSING, data_of, declaration_of
@@ -89,7 +90,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         "data_dir: data\nauth: {mode: none}\nconnectors: {shipped: false, paths: [connectors]}\n"
         f"network: {{allow_private: {{drive: ['127.0.0.1:{server.port}']}}}}\n"
     )
-    hub = await Hub.start(load(config, {}))
+    hub = await Hub.start(furnished(load(config, {})))
     yield Scene(hub, drive)
     await hub.close()
     await server.close()

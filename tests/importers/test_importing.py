@@ -1,5 +1,6 @@
 """``hub import`` on the command line: made, loaded, read again, held, agreed to; and what hostile places come to."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,18 @@ def test_an_import_takes_the_twenty_most_useful_operations_and_lists_the_rest(hu
     assert 'base_url: "https://api.example.com/v1"' in text
     assert text.count("\n  - ") == 30
     assert len(listed(hub)["tools"]) == 20
+
+
+def test_an_api_whose_address_depends_on_the_account_goes_where_its_provider_says(hub: Hub, tmp_path: Path) -> None:
+    shipped = Path(__file__).resolve().parents[2] / "connectors" / "atlassian"
+    shutil.copytree(shipped, tmp_path / "connectors" / "atlassian")
+    file = written(tmp_path, shop())
+    done = hub("import", "openapi", file, "--name", "shop", "--provider", "atlassian", "--base-url", "{base.jira}/v1")
+    assert done.exit_code == 0, done.output
+    assert (listed(hub)["state"], len(listed(hub)["tools"])) == ("ok", 20)
+    own = tmp_path / "connectors" / "shop" / "connector.yaml"
+    own.write_text(own.read_text().replace("{base.jira}", "{base.mail}"))
+    assert "there are: {base.confluence}, {base.jira}" in listed(hub)["reason"]
 
 
 def test_what_is_taken_is_chosen_by_tag_glob_and_effect(hub: Hub, tmp_path: Path) -> None:

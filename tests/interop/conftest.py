@@ -19,7 +19,7 @@ def plain_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
 
 @pytest.fixture(scope="session")
 def plain_token(plain_hub: RunningHub) -> str:
-    """A token of ada, made as an operator makes one."""
+    """A token of ada."""
     return plain_hub.token("ada")
 
 

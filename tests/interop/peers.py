@@ -17,6 +17,7 @@ import mcp_types as types
 import pytest
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 
 HERE = Path(__file__).resolve().parent
 NODE = HERE / "node_modules" / ".bin" / "node"
@@ -48,6 +49,26 @@ class Answer:
         """How the call failed, in the hub's word for it."""
         kind = self.meta.get("hub/error", {}).get("kind")
         return str(kind) if kind is not None else None
+
+
+@dataclass
+class Memory:
+    """Where the Python SDK keeps what its sign-in brought: its ``TokenStorage``."""
+
+    tokens: OAuthToken | None = None
+    client: OAuthClientInformationFull | None = None
+
+    async def get_tokens(self) -> OAuthToken | None:
+        return self.tokens
+
+    async def set_tokens(self, tokens: OAuthToken) -> None:
+        self.tokens = tokens
+
+    async def get_client_info(self) -> OAuthClientInformationFull | None:
+        return self.client
+
+    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
+        self.client = client_info
 
 
 class Peer(Protocol):

@@ -11,6 +11,7 @@ import pytest
 
 from tests.interop.peers import Peer
 from tests.programs.processes import RunningHub
+from tests.waiting import PATIENCE
 
 ConnectPlain = Callable[[], AbstractAsyncContextManager[Peer]]
 
@@ -46,7 +47,7 @@ def paper(plain_hub: RunningHub) -> Iterator[Path]:
 
 async def told(peer: Peer, tools: set[str]) -> None:
     """Wait until the client was told of a change that leaves it with exactly these tools of ``paper``."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         await peer.changed()
         while {name for name in await peer.tools() if name.startswith("paper_")} != tools:
             await peer.changed()
@@ -61,7 +62,7 @@ def states(hub: RunningHub) -> dict[str, int]:
 
 async def stale(hub: RunningHub, count: int) -> None:
     """Wait until so many connectors serve their last good version."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while (await asyncio.to_thread(states, hub)).get("stale", 0) != count:
             await asyncio.to_thread(states, hub)
 

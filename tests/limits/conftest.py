@@ -25,10 +25,12 @@ MODERN = "2026-07-28"
 CONNECTOR = '''"""What the tests of limits call."""
 
 import asyncio
+from pathlib import Path
 
 from hub.sdk import Connector
 
 connector = Connector(title="Waits", description="Waits as long as it is told to.")
+GATE = Path(__file__).parents[1] / "gate"
 
 
 @connector.tool(effect="read")
@@ -39,27 +41,35 @@ async def wait(seconds: float) -> str:
 
 
 @connector.tool(effect="read")
+async def hold() -> str:
+    """Waits until the gate is open."""
+    while not GATE.exists():
+        await asyncio.sleep(0.01)
+    return "waited"
+
+
+@connector.tool(effect="read")
 async def large(characters: int) -> str:
     """Says as much as it is told to."""
     return "x" * characters
 
 
-@connector.resource("waits://{seconds}")
-async def waited(seconds: str) -> str:
-    """Waits that many seconds."""
-    await asyncio.sleep(float(seconds))
-    return "waited"
+@connector.resource("waits://{what}")
+async def waited(what: str) -> str:
+    """Waits until the gate is open."""
+    return await hold()
 '''
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """``hub serve`` as it runs: its process, port, and tokens of two people."""
+    """``hub serve`` as it runs: its process, port, tokens of two people, and the file that lets go what waits."""
 
     process: asyncio.subprocess.Process
     port: int
     ada: str
     bob: str
+    gate: Path
 
     def resident(self) -> float:
         """Megabytes of resident memory."""
@@ -156,7 +166,7 @@ def program(tmp_path: Path) -> Start:
             async with asyncio.timeout(SECONDS):
                 port = await _ready(process.stderr)
             draining = asyncio.create_task(process.stderr.read())
-            yield Program(process, port, ada, bob)
+            yield Program(process, port, ada, bob, tmp_path / "gate")
         finally:
             with suppress(ProcessLookupError):
                 process.kill()

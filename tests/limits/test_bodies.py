@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.limits.conftest import Start, head_of, posting
+from tests.waiting import PATIENCE
 
 
 async def test_one_user_cannot_fill_the_memory_with_messages_under_way(program: Start) -> None:
@@ -14,7 +15,7 @@ async def test_one_user_cannot_fill_the_memory_with_messages_under_way(program: 
             writer.write(posting(b"x" * 4_000_000, hub.ada, {})[:-1])
         heads = [asyncio.create_task(head_of(reader)) for reader, _ in held]
         refused = 0
-        async with asyncio.timeout(25):
+        async with asyncio.timeout(PATIENCE):
             for one in asyncio.as_completed(heads):
                 status, headers = await one
                 assert (status, headers["retry-after"]) == (503, "5")

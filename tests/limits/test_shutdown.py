@@ -5,6 +5,7 @@ import asyncio
 import orjson
 
 from tests.limits.conftest import Start, asking, calling, head_of
+from tests.waiting import PATIENCE
 
 
 async def test_a_call_under_way_is_answered_and_the_program_ends_well(program: Start) -> None:
@@ -17,7 +18,7 @@ async def test_a_call_under_way_is_answered_and_the_program_ends_well(program: S
         # The stream is open, so the call, which was sent before on a connection made before, is under way.
         await streaming.readuntil(b"acknowledged")
         hub.ask_to_stop()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             told = (await streaming.read()).decode()
             status, headers = await head_of(reader)
             body = orjson.loads(await reader.readexactly(int(headers["content-length"])))
@@ -35,7 +36,7 @@ async def test_a_call_that_does_not_end_in_time_is_told_so(program: Start) -> No
         writer.write(calling("waits_wait", {"seconds": 200}, hub.ada))
         await hub.call("waits_wait", {"seconds": 0}, hub.ada)
         hub.ask_to_stop()
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(PATIENCE):
             said = (await reader.read()).decode()
             ended = await hub.process.wait()
         writer.close()

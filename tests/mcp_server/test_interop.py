@@ -12,6 +12,7 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.mcp_server.small_hub import INFO, Served
+from tests.waiting import PATIENCE
 
 ERAS = ["auto", "legacy", "2026-07-28"]
 
@@ -99,7 +100,7 @@ async def test_the_sdk_giving_up_on_a_call_cancels_it(hub: Served, mode: str) ->
         calling = asyncio.ensure_future(client.call_tool("wait", {}))
         await hub.gateway.started.wait()
         calling.cancel()
-        await asyncio.wait_for(hub.gateway.cancelled.wait(), 5)
+        await asyncio.wait_for(hub.gateway.cancelled.wait(), PATIENCE)
         assert (await client.call_tool("odd", {})).content
 
 
@@ -127,9 +128,9 @@ async def test_the_sdk_hears_list_changes_in_a_legacy_session(hub: Served) -> No
             heard.set()
 
     async with connected(hub, "legacy", message_handler=on_message, elicitation_callback=_introduce) as client:
-        await asyncio.wait_for(hub.gateway.listeners.opened.wait(), 5)
+        await asyncio.wait_for(hub.gateway.listeners.opened.wait(), PATIENCE)
         hub.gateway.listeners.ring("notifications/tools/list_changed")
-        await asyncio.wait_for(heard.wait(), 5)
+        await asyncio.wait_for(heard.wait(), PATIENCE)
         await client.subscribe_resource("note://1")
         await client.set_logging_level("debug")
         await client.send_ping()

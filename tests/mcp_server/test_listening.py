@@ -12,6 +12,7 @@ from mcp_types import methods
 from hub.mcp_server import Limits
 from tests.mcp_server.small_hub import Served, serving
 from tests.mcp_server.wire_client import MODERN, Wire, comment, events
+from tests.waiting import A_SECOND, PATIENCE
 
 TAG = "io.modelcontextprotocol/subscriptionId"
 
@@ -27,7 +28,7 @@ def _get(wire: Wire, **headers: str | None) -> Any:
 
 
 async def _next(stream: AsyncIterator[dict[str, Any]]) -> dict[str, Any]:
-    return await asyncio.wait_for(anext(stream), 5)
+    return await asyncio.wait_for(anext(stream), PATIENCE)
 
 
 @pytest.mark.parametrize("known", [7, "sub-1", 0])
@@ -140,7 +141,7 @@ async def test_a_silent_listener_whose_token_is_revoked_is_closed_within_a_secon
         stream = events(response)
         await _next(stream)
         served.words.clear()
-        async with asyncio.timeout(1.5):
+        async with asyncio.timeout(A_SECOND):
             assert [note async for note in stream] == []
 
 
@@ -182,7 +183,7 @@ async def test_a_reader_that_takes_nothing_is_dropped_and_costs_bounded_memory()
         writer.write(f"POST /mcp HTTP/1.1\r\n{lines}\r\n".encode() + data)
         await served.gateway.listeners.opened.wait()
         changes = served.gateway.listeners.all[0]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not changes.closed:
                 changes.tell({"method": "notifications/resources/updated", "params": {"uri": "a" * 1_000_000}})
                 await served.wire.legacy("ping")
@@ -206,7 +207,7 @@ async def test_a_legacy_client_hears_of_all_lists_and_of_the_resources_it_watche
         assert await _next(stream) == {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
         hub.gateway.listeners.opened.clear()
         await hub.wire.legacy("resources/subscribe", {"uri": "note://1"}, Mcp_Session_Id=session)
-        await asyncio.wait_for(hub.gateway.listeners.opened.wait(), 5)
+        await asyncio.wait_for(hub.gateway.listeners.opened.wait(), PATIENCE)
         assert hub.gateway.listeners.all[-1].wants.uris == {"note://1"}
         assert hub.gateway.listeners.all[0].closed
         hub.gateway.listeners.ring("notifications/resources/updated", uri="note://1")
@@ -215,7 +216,7 @@ async def test_a_legacy_client_hears_of_all_lists_and_of_the_resources_it_watche
         methods.parse_server_notification(note["method"], "2025-11-25", note["params"])
         hub.gateway.listeners.opened.clear()
         await hub.wire.legacy("resources/unsubscribe", {"uri": "note://1"}, Mcp_Session_Id=session)
-        await asyncio.wait_for(hub.gateway.listeners.opened.wait(), 5)
+        await asyncio.wait_for(hub.gateway.listeners.opened.wait(), PATIENCE)
         assert hub.gateway.listeners.all[-1].wants.uris == frozenset()
 
 

@@ -16,6 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from hub.mcp_server import Limits
 from tests.mcp_server.small_hub import Served, serving
 from tests.mcp_server.wire_client import Wire, events, request
+from tests.waiting import PATIENCE
 
 
 @dataclass
@@ -49,7 +50,7 @@ async def called(
 ) -> AsyncIterator[AsyncIterator[Event]]:
     """A call's stream."""
     headers = {"MCP_Protocol_Version": version, "Mcp_Session_Id": session}
-    async with asyncio.timeout(10), wire.send(request("tools/call", {"name": tool}, "c"), **headers) as response:
+    async with asyncio.timeout(PATIENCE), wire.send(request("tools/call", {"name": tool}, "c"), **headers) as response:
         yield parsed(response)
 
 
@@ -57,7 +58,7 @@ async def called(
 async def back(wire: Wire, session: str, last: str) -> AsyncIterator[aiohttp.ClientResponse]:
     """The client comes back."""
     headers = wire.headers(Accept="text/event-stream", Mcp_Session_Id=session, Last_Event_ID=last)
-    async with asyncio.timeout(10), wire.http.get(wire.url, headers=headers) as response:
+    async with asyncio.timeout(PATIENCE), wire.http.get(wire.url, headers=headers) as response:
         yield response
 
 
@@ -162,7 +163,7 @@ async def test_what_is_kept_is_forgotten_after_a_while() -> None:
         served.gateway.release.set()
         async with called(served.wire, session, "drop") as stream:
             first = str((await all_of(stream))[0].id)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             status = 200
             while status != 400:
                 async with back(served.wire, session, first) as response:
@@ -182,7 +183,7 @@ async def test_the_official_client_comes_back_for_an_answer_by_itself(hub: Serve
 
     async with httpx2.AsyncClient(headers={"Authorization": "Bearer ada-token"}) as http:
         transport = streamable_http_client(hub.wire.url, http_client=http)
-        async with asyncio.timeout(20), Client(transport, mode="legacy", elicitation_callback=person) as client:
+        async with asyncio.timeout(PATIENCE), Client(transport, mode="legacy", elicitation_callback=person) as client:
             calling = asyncio.create_task(client.call_tool("drop", {}))
             await hub.gateway.started.wait()
             hub.gateway.release.set()

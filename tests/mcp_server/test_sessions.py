@@ -9,6 +9,7 @@ import pytest
 from hub.mcp_server import Limits
 from tests.mcp_server.small_hub import Served, serving
 from tests.mcp_server.wire_client import Wire, events, request
+from tests.waiting import PATIENCE
 
 
 async def _delete(wire: Wire, session: str | None) -> int:
@@ -108,7 +109,7 @@ class Asked:
 
     async def result(self) -> dict[str, Any]:
         """The call's result."""
-        response = await asyncio.wait_for(anext(self.stream), 5)
+        response = await asyncio.wait_for(anext(self.stream), PATIENCE)
         return dict(response["result"])
 
 
@@ -122,7 +123,7 @@ async def asked(hub: Served) -> AsyncIterator[Asked]:
     headers = {"MCP_Protocol_Version": "2025-11-25", "Mcp_Session_Id": session}
     async with hub.wire.send(request("tools/call", {"name": "ask"}, "c"), **headers) as response:
         stream = events(response)
-        yield Asked(hub.wire, session, stream, await asyncio.wait_for(anext(stream), 5))
+        yield Asked(hub.wire, session, stream, await asyncio.wait_for(anext(stream), PATIENCE))
 
 
 async def test_a_question_travels_on_the_calls_stream_and_its_answer_comes_by_post(asked: Asked) -> None:
@@ -178,10 +179,10 @@ async def test_a_client_that_leaves_with_a_question_open_lets_the_call_end() -> 
     async with serving(Limits(poll=0.02, absence=0.05)) as served:
         session = await served.wire.session()
         async with served.wire.send(request("tools/call", {"name": "ask"}), Mcp_Session_Id=session) as response:
-            await asyncio.wait_for(anext(events(response)), 5)
+            await asyncio.wait_for(anext(events(response)), PATIENCE)
             assert served.gateway.running == 1
             response.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while served.gateway.running:
                 await served.wire.legacy("ping")
 
@@ -192,7 +193,7 @@ async def test_questions_cannot_be_guessed(hub: Served) -> None:
     for _ in range(2):
         headers = {"MCP_Protocol_Version": "2025-11-25", "Mcp_Session_Id": session}
         async with hub.wire.send(request("tools/call", {"name": "ask"}), **headers) as response:
-            seen.add((await asyncio.wait_for(anext(events(response)), 5))["id"])
+            seen.add((await asyncio.wait_for(anext(events(response)), PATIENCE))["id"])
     assert len(seen) == 2
     assert all(len(number) > 30 for number in seen)
 
@@ -214,7 +215,7 @@ async def test_a_client_that_declared_urls_only_is_not_sent_a_form(wire: Wire) -
 async def test_an_older_session_is_asked_in_its_own_words(hub: Served) -> None:
     session = await hub.wire.session(version="2025-06-18")
     async with hub.wire.send(request("tools/call", {"name": "ask"}), Mcp_Session_Id=session) as response:
-        question = await asyncio.wait_for(anext(events(response)), 5)
+        question = await asyncio.wait_for(anext(events(response)), PATIENCE)
     assert "mode" not in question["params"]
 
 

@@ -9,6 +9,7 @@ import pytest
 from hub.mcp_server import Limits
 from tests.mcp_server.small_hub import Served, serving
 from tests.mcp_server.wire_client import Wire, comment, request, told
+from tests.waiting import PATIENCE
 
 FAST = Limits(to_stream=0.05, keepalive=0.05, poll=0.02, recheck=0.02, unwind=0.2, grace=0.2)
 
@@ -57,7 +58,7 @@ async def test_a_modern_client_that_leaves_cancels_its_call(streaming: bool, can
             sending = asyncio.ensure_future(served.wire.call("wait"))
             await served.gateway.started.wait()
             sending.cancel()
-        await asyncio.wait_for(served.gateway.cancelled.wait(), 5)
+        await asyncio.wait_for(served.gateway.cancelled.wait(), PATIENCE)
         await served.server.close()
         assert served.gateway.running == 0
 
@@ -74,7 +75,7 @@ async def test_a_legacy_client_that_leaves_does_not_cancel_its_call() -> None:
         assert not served.gateway.cancelled.is_set()
         assert served.gateway.running == 2
         served.gateway.release.set()
-        await asyncio.wait_for(served.gateway.finished.wait(), 5)
+        await asyncio.wait_for(served.gateway.finished.wait(), PATIENCE)
 
 
 async def test_a_legacy_call_whose_client_left_still_has_its_deadline() -> None:
@@ -83,7 +84,7 @@ async def test_a_legacy_call_whose_client_left_still_has_its_deadline() -> None:
         async with served.wire.send(request("tools/call", {"name": "wait"})) as response:
             await comment(response)
             response.close()
-        await asyncio.wait_for(served.gateway.cancelled.wait(), 5)
+        await asyncio.wait_for(served.gateway.cancelled.wait(), PATIENCE)
 
 
 async def test_the_calls_a_user_leaves_behind_are_bounded() -> None:
@@ -92,7 +93,7 @@ async def test_the_calls_a_user_leaves_behind_are_bounded() -> None:
             async with served.wire.send(request("tools/call", {"name": "wait"}, known)) as response:
                 await comment(response)
                 response.close()
-        await asyncio.wait_for(served.gateway.cancelled.wait(), 5)
+        await asyncio.wait_for(served.gateway.cancelled.wait(), PATIENCE)
         assert served.gateway.running == 2
 
 
@@ -159,7 +160,7 @@ async def test_a_call_out_of_time_is_a_result_the_model_can_read(tool: str) -> N
 async def test_log_lines_nobody_reads_are_dropped_and_hold_up_nothing() -> None:
     async with serving(Limits(congestion=64 * 1024)) as served:
         async with _call(served.wire, "flood", **{"io.modelcontextprotocol/logLevel": "debug"}) as response:
-            await asyncio.wait_for(served.gateway.finished.wait(), 5)  # without a byte of it being read
+            await asyncio.wait_for(served.gateway.finished.wait(), PATIENCE)  # without a byte of it being read
             answer = await told(response)
         assert answer.result["content"][0]["text"] == "flooded"
         assert len(answer.messages) < 201
@@ -243,7 +244,7 @@ async def test_what_a_tool_says_after_its_answer_is_not_sent_into_the_next_one(h
         wire = Wire(http, hub.wire.url)
         assert (await wire.call("afterwords", progressToken=1)).result["content"][0]["text"] == "said"
         hub.gateway.release.set()
-        await asyncio.wait_for(hub.gateway.finished.wait(), 5)
+        await asyncio.wait_for(hub.gateway.finished.wait(), PATIENCE)
         answer = await wire.call("echo", {"n": 2}, known=2)
         assert (answer.message["id"], answer.is_stream) == (2, False)
 
@@ -262,7 +263,7 @@ async def test_the_connection_of_a_call_that_does_not_end_is_closed_after_its_an
             assert response.headers["Connection"] == "close"
             assert (await told(response)).result["isError"] is True
         served.gateway.release.set()
-        await asyncio.wait_for(served.gateway.finished.wait(), 5)
+        await asyncio.wait_for(served.gateway.finished.wait(), PATIENCE)
 
 
 async def test_the_stream_of_a_call_that_can_be_come_back_to_is_the_last_on_its_connection() -> None:

@@ -13,7 +13,9 @@ from mcp_types import methods
 from hub import config
 from hub.app import Hub, application
 from hub.sdk.talk import TASKS
+from tests.databases import furnished
 from tests.mcp_server.wire_client import MODERN, Told, Wire, events
+from tests.waiting import PATIENCE
 
 LAB = '''
 from hub.sdk import Connector, Context, Elicit, Roots
@@ -60,7 +62,7 @@ async def wire(tmp_path: Path) -> AsyncIterator[Wire]:
     path.write_text(
         f"data_dir: data\nauth: {{mode: none}}\nconnectors: {{shipped: false, paths: ['{tmp_path}']}}\n", "utf-8"
     )
-    hub = await Hub.start(config.load(path, {}))
+    hub = await Hub.start(furnished(config.load(path, {})))
     runner = web.AppRunner(application(hub), shutdown_timeout=1)
     try:
         await runner.setup()
@@ -88,7 +90,7 @@ async def begun(wire: Wire, tool: str, **arguments: Any) -> dict[str, Any]:
 
 async def reached(wire: Wire, id: str, *statuses: str) -> dict[str, Any]:
     """The task once it has one of these statuses."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while (task := (await tasks(wire, "get", id)).result)["status"] not in statuses:
             pass
     return task
@@ -209,7 +211,7 @@ async def test_a_listener_hears_of_its_own_tasks_from_how_they_are_to_their_end(
     id = (await begun(wire, "must"))["taskId"]
     wants = {"taskIds": [id, "nobody's"], "toolsListChanged": True}
     body, headers = wire.modern_parts("subscriptions/listen", {"notifications": wants}, 7, DECLARED)
-    async with asyncio.timeout(10), wire.send(body, **headers) as response:
+    async with asyncio.timeout(PATIENCE), wire.send(body, **headers) as response:
         stream = events(response)
         agreed = (await anext(stream))["params"]["notifications"]
         assert agreed == {"taskIds": [id], "toolsListChanged": True}

@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from hub.mcp_server.whole import DIRECT, WholeResponse, missing
+from tests.waiting import PATIENCE
 
 BODY = b'{"jsonrpc":"2.0","id":1,"result":{}}'
 
@@ -40,7 +41,7 @@ async def exchange(server: TestServer, request: bytes, answers: int = 1) -> list
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(request)
     got = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         for _ in range(answers):
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
             (length,) = [line.split(": ")[1] for line in head if line.lower().startswith("content-length:")]
@@ -88,7 +89,7 @@ async def test_further_headers_are_sent(server: TestServer) -> None:
 async def test_a_header_that_would_begin_another_is_never_sent(server: TestServer) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"POST /?header=a%0d%0aX-Evil:%20b HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert b"X-Evil" not in await reader.read()
     writer.close()
     await writer.wait_closed()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.oauth.scene import Papers, Scene, ShiftedClock, opened
+from tests.ports import free_port
 
 Opener = Callable[..., Awaitable[Scene]]
 
@@ -33,6 +34,14 @@ async def another(tmp_path: Path, clock: ShiftedClock, papers: Papers) -> AsyncI
             return await stack.enter_async_context(opened(tmp_path, clock, papers, settings, port))
 
         yield opener
+
+
+@pytest.fixture
+async def local(another: Opener) -> Scene:
+    """A hub whose public address is where it listens."""
+    port = free_port()
+    settings = f"public_url: http://localhost:{port}\nconnectors: {{shipped: false, paths: [connectors]}}\n"
+    return await another(settings, port)
 
 
 @pytest.fixture

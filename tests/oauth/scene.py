@@ -22,11 +22,14 @@ from aiohttp.test_utils import TestServer
 from hub import config
 from hub.app import Hub, application
 from hub.clock import SystemClock
+from hub.identity.people.passwords import Cost
 from hub.sdk.http import Outgoing, Reply
 from hub.store import Role, User
 from hub.upstream.errors import NotSent
 from hub.web.people.cookies import Cookies, csrf_of
 from tests import plants
+from tests.databases import furnished
+from tests.waiting import A_SECOND
 
 ISSUER = "https://hub.example"
 RESOURCE = f"{ISSUER}/mcp"
@@ -301,7 +304,7 @@ class Scene:
 
 async def until_refused(scene: Scene, token: str) -> None:
     """Wait until the token opens nothing any more; that takes a second at most."""
-    async with asyncio.timeout(1.0):
+    async with asyncio.timeout(A_SECOND):
         while await scene.lets_in(token):
             await scene.hub.store.ping()
 
@@ -328,6 +331,10 @@ def params_of(location: str) -> list[tuple[str, str]]:
     return parse_qsl(urlsplit(location).query)
 
 
+CHEAP = Cost(memory=64, passes=1)
+"""What a password's hash costs here; the usual is a tenth of a second."""
+
+
 @asynccontextmanager
 async def opened(
     folder: Path, clock: ShiftedClock, papers: Papers, settings: str, port: int | None
@@ -338,7 +345,7 @@ async def opened(
         (folder / "connectors" / f"{name}.py").write_text(CONNECTOR.format(name=name, title=name.title()), "utf-8")
     path = folder / "config.yaml"
     path.write_text(settings or SETTINGS, "utf-8")
-    hub = await Hub.start(config.load(path, {}), transport=papers, clock=clock)
+    hub = await Hub.start(furnished(config.load(path, {})), transport=papers, clock=clock, cost=CHEAP)
     server = TestServer(application(hub), host="localhost" if port else "127.0.0.1", port=port)
     await server.start_server()
     try:

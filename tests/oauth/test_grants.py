@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.oauth.scene import CLAUDE_CODE, Person, Pkce, Scene, until_refused
+from tests.waiting import PATIENCE
 
 
 async def shown(scene: Scene, person: Person) -> str:
@@ -25,7 +26,7 @@ async def test_a_person_sees_what_they_let_in_from_where_and_when(scene: Scene) 
     token = (await scene.connect(ada, "read"))["access_token"]
     page = await shown(scene, ada)
     assert "Last used: never" in page
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await scene.client.post(
             f"{scene.url}/mcp", json={}, headers={"Authorization": f"Bearer {token}", "User-Agent": "Claude-User"}
         )

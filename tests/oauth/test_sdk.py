@@ -1,6 +1,5 @@
 """The official Python SDK's own OAuth client, from nothing to a tool call; a person signs in and agrees, scripted."""
 
-import socket
 from dataclasses import dataclass, field
 
 import httpx2
@@ -8,35 +7,15 @@ import pytest
 from mcp import Client
 from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from mcp.shared.auth import OAuthClientMetadata
 from mcp_types import TextContent
 from pydantic import AnyUrl
 
-from tests.oauth.conftest import Opener
+from tests.interop.peers import Memory
 from tests.oauth.scene import Person, Scene
 
 CALLBACK = "http://127.0.0.1:43117/callback"
 DOCUMENT = "https://sdk.example/client.json"
-
-
-@dataclass
-class Memory:
-    """Where the SDK keeps what it got."""
-
-    tokens: OAuthToken | None = None
-    client: OAuthClientInformationFull | None = None
-
-    async def get_tokens(self) -> OAuthToken | None:
-        return self.tokens
-
-    async def set_tokens(self, tokens: OAuthToken) -> None:
-        self.tokens = tokens
-
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
-        return self.client
-
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        self.client = client_info
 
 
 @dataclass
@@ -60,16 +39,6 @@ class Browser:
     async def answer(self) -> AuthorizationCodeResult:
         """What the callback was told."""
         return AuthorizationCodeResult(code=self.told["code"], state=self.told["state"], iss=self.told["iss"])
-
-
-@pytest.fixture
-async def local(another: Opener) -> Scene:
-    """A hub whose public address is where it listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = f"public_url: http://localhost:{port}\nconnectors: {{shipped: false, paths: [connectors]}}\n"
-    return await another(settings, port)
 
 
 @pytest.mark.parametrize("how", ["document", "registration"])

@@ -1,6 +1,5 @@
 """The connection trace: each client's way to the hub, step by step, and where it stopped."""
 
-import socket
 import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -17,10 +16,11 @@ from pydantic import AnyUrl
 from hub.identity.oauth.correlation import MOST, MOST_KNOCKS, MOST_STRANGERS
 from hub.identity.oauth.verdict import Verdict, verdict
 from hub.store.oauth import Handshake
+from tests.interop.peers import Memory
 from tests.oauth.conftest import Opener
 from tests.oauth.scene import CLAUDE, RESOURCE, SETTINGS, Answer, Person, Pkce, Scene
 from tests.oauth.test_sdk import CALLBACK as LOCAL_CALLBACK
-from tests.oauth.test_sdk import DOCUMENT, Browser, Memory
+from tests.oauth.test_sdk import DOCUMENT, Browser
 
 ALL = ["request", "challenge", "resource", "server", "registration", "authorize", "sign_in", "consent", "token"]
 TRUSTING = SETTINGS + "network: {trusted_proxies: [127.0.0.0/8]}\n"  # so that a test can come from any address
@@ -39,16 +39,6 @@ async def fate(scene: Scene, quiet: float = 0.0) -> Verdict:
     """What the one handshake has come to, after so many seconds of quiet."""
     one = await only(scene)
     return verdict(one, scene.clock.now() + timedelta(seconds=quiet))
-
-
-@pytest.fixture
-async def local(another: Opener) -> Scene:
-    """A hub whose public address is where it listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = f"public_url: http://localhost:{port}\nconnectors: {{shipped: false, paths: [connectors]}}\n"
-    return await another(settings, port)
 
 
 @pytest.mark.parametrize("how", ["document", "registration"])

@@ -16,8 +16,10 @@ from aiohttp.test_utils import TestServer
 from hub import config
 from hub.app import Hub, application
 from hub.clock import SystemClock
+from hub.identity.people.passwords import Cost
 from hub.store import Role, User
 from tests import plants
+from tests.databases import furnished
 
 PASSWORD = "nine violet umbrellas"
 PROXY = {"X-Forwarded-For": "198.51.100.7"}
@@ -177,6 +179,9 @@ class House:
         return browser
 
 
+CHEAP = Cost(memory=64, passes=1)
+"""What a password's hash costs where its cost is not the matter; the usual is a tenth of a second."""
+
 Builder = Callable[..., Awaitable[House]]
 
 
@@ -187,7 +192,9 @@ async def build(tmp_path: Path) -> AsyncIterator[Builder]:
         clock = MovableClock()
         count = 0
 
-        async def built(settings: str = "", *, public_url: str = "http://localhost:8080") -> House:
+        async def built(
+            settings: str = "", *, public_url: str = "http://localhost:8080", cost: Cost | None = CHEAP
+        ) -> House:
             nonlocal count
             count += 1
             path = tmp_path / f"config{count}.yaml"
@@ -196,7 +203,7 @@ async def build(tmp_path: Path) -> AsyncIterator[Builder]:
                 f"network: {{trusted_proxies: [127.0.0.0/8], allow_private: {{oidc: [127.0.0.0/8]}}}}\n{settings}",
                 "utf-8",
             )
-            hub = await Hub.start(config.load(path, {}), clock=clock)
+            hub = await Hub.start(furnished(config.load(path, {})), clock=clock, cost=cost)
             stack.push_async_callback(hub.close)
             server = TestServer(application(hub))
             await server.start_server()

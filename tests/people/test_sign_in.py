@@ -46,7 +46,8 @@ async def test_for_an_unknown_account_a_password_is_hashed_all_the_same() -> Non
     assert not await hashes.fits(None, "nobody has this one")
 
 
-async def test_a_password_is_kept_as_argon2id_and_hashed_anew_when_the_cost_changed(house: House) -> None:
+async def test_a_password_is_kept_as_argon2id_and_hashed_anew_when_the_cost_changed(build: Builder) -> None:
+    house = await build(cost=None)
     user = await house.user("ada")
     old = await PasswordHashes(Cost(memory=64, passes=1)).hash(PASSWORD)
     await house.hub.store.passwords.put(user.id, old)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.mcp_server.wire_client import Wire
 from tests.people.conftest import Browser, Builder, House
+from tests.waiting import A_SECOND, PATIENCE
 
 PROFILES = """
 profiles:
@@ -76,7 +77,7 @@ async def test_a_tokens_use_and_end_are_told_and_it_is_revoked_alone(house: Hous
     first, second = await make(ada, name="First"), await make(ada, name="Second", days="never")
     assert "never" in await row(ada, "First")
     assert await status(house, first) == 200
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while "never" in await row(ada, "First"):
             pass
     assert re.search(
@@ -86,7 +87,7 @@ async def test_a_tokens_use_and_end_are_told_and_it_is_revoked_alone(house: Hous
     found = re.search(r'>First</td>.*?action="(/account/tokens/\w+/revoke)"', (await ada.get("/account")).text, re.S)
     assert found is not None
     await ada.post(found[1])
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(A_SECOND):
         while await status(house, first) == 200:
             pass
     assert await status(house, second) == 200

@@ -25,8 +25,9 @@ from hub.store.connections import Connection
 from hub.store.tables import metadata
 from hub.web.people.cookies import Cookies
 from tests import plants
-from tests.broker.scene import CONNECTOR, PROVIDER, SECRET, Browser, end_vendors, free_port, text_of, vendor_process
+from tests.broker.scene import CONNECTOR, PROVIDER, SECRET, Browser, end_vendors, text_of, vendor_process
 from tests.mcp_server.wire_client import Wire
+from tests.ports import free_port
 from tests.processes.conftest import address_of, hub_program, two_hubs, until
 from tests.processes.faults import Door, door_to
 from tests.programs.processes import Program

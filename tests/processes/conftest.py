@@ -6,7 +6,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,13 @@ import pytest
 import yaml
 
 from tests.mcp_server.wire_client import Wire
-from tests.programs.processes import ROOT, Program, command, environment
+from tests.programs.processes import ROOT, Program, command, environment, token_of
 from tests.store.conftest import Cluster, cluster
+from tests.waiting import PATIENCE
 
 __all__ = ["cluster"]
 
 LAB = Path(__file__).resolve().parent / "connectors"
-PATIENCE = 30.0
-
-A_SECOND = 1.5
-"""A change is seen within a second; half of one is for the requests that look for it on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +95,7 @@ def two_hubs(folder: Path, url: str, settings: Mapping[str, Any] | None = None, 
             programs.append(hub_program(config, number))
             stack.callback(programs[-1].stop)
         listening = [address_of(one) for one in programs]
-        command(config, "user", "add", "ada")
-        token = command(config, "token", "create", "--user", "ada").strip()
+        token = token_of(config, "ada")
         urls = (f"http://{listening[0]}/mcp", f"http://{listening[1]}/mcp")
         yield Hubs((programs[0], programs[1]), urls, token, config, dropped)
 
@@ -109,13 +105,6 @@ def hubs(database: Callable[[Path], str], tmp_path_factory: pytest.TempPathFacto
     """The two processes that most tests share."""
     folder = tmp_path_factory.mktemp("hubs")
     with two_hubs(folder, database(folder)) as two:
-        yield two
-
-
-@pytest.fixture
-def fresh(database: Callable[[Path], str], tmp_path: Path) -> Iterator[Hubs]:
-    """Two processes for a test that ends one."""
-    with two_hubs(tmp_path, database(tmp_path)) as two:
         yield two
 
 
@@ -133,10 +122,15 @@ async def pair(hubs: Hubs) -> AsyncIterator[Pair]:
 
 
 @pytest.fixture
-async def mortal(fresh: Hubs) -> AsyncIterator[Pair]:
-    """Two processes that may be ended, each with a client."""
-    async for one in clients(fresh):
-        yield one
+async def mortal(pair: Pair) -> AsyncIterator[Pair]:
+    """The same with a third process as the first one, which may be ended."""
+    program = hub_program(pair.hubs.config)
+    try:
+        url = f"http://{await asyncio.to_thread(address_of, program)}/mcp"
+        hubs = replace(pair.hubs, programs=(program, pair.hubs.programs[1]), urls=(url, pair.hubs.urls[1]))
+        yield Pair(hubs, Wire(pair.a.http, url, hubs.token), pair.b)
+    finally:
+        await asyncio.to_thread(program.stop)
 
 
 async def until(seen: Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> float:

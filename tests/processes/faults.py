@@ -17,6 +17,8 @@ import orjson
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from tests.waiting import PATIENCE
+
 Fate = Literal["fine", "slow", "error", "cut", "hang", "drop", "error after", "held", "held after"]
 """What becomes of a refresh. Before the provider has seen it: ``error`` (a 500), ``cut`` (connection closed), ``hang``
 and ``held`` (no answer until it is let go). After the provider has used the token up: ``slow`` (the answer takes a
@@ -47,7 +49,7 @@ class Door:
     let_go: dict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     came: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def until(self, account: str, count: int, seconds: float = 20.0) -> None:
+    async def until(self, account: str, count: int, seconds: float = PATIENCE) -> None:
         """Wait until so many refreshes of the account have arrived."""
         async with asyncio.timeout(seconds), self.came:
             await self.came.wait_for(lambda: self.arrived[account] >= count)

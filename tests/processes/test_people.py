@@ -17,7 +17,8 @@ from hub.sdk.talk import TASKS
 from hub.store import Store
 from tests.mcp_server.wire_client import Wire
 from tests.oauth.scene import Pkce, fields
-from tests.processes.conftest import A_SECOND, Pair, until
+from tests.processes.conftest import Pair, until
+from tests.waiting import A_SECOND
 
 PASSWORD = "nine violet umbrellas"
 REDIRECT = "http://127.0.0.1/callback"

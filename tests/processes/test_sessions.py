@@ -8,7 +8,8 @@ from typing import Any
 import aiohttp
 
 from tests.mcp_server.wire_client import Wire, events, request
-from tests.processes.conftest import A_SECOND, Pair, until
+from tests.processes.conftest import Pair, until
+from tests.waiting import A_SECOND, PATIENCE
 
 YES = {"action": "accept", "content": {"name": "Ada"}}
 
@@ -17,7 +18,8 @@ YES = {"action": "accept", "content": {"name": "Ada"}}
 async def called(wire: Wire, session: str, tool: str, known: str = "c") -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
     """A call in a session; the messages of its stream."""
     headers = {"MCP_Protocol_Version": "2025-11-25", "Mcp_Session_Id": session}
-    async with asyncio.timeout(20), wire.send(request("tools/call", {"name": tool}, known), **headers) as response:
+    asked = request("tools/call", {"name": tool}, known)
+    async with asyncio.timeout(PATIENCE), wire.send(asked, **headers) as response:
         yield events(response)
 
 
@@ -147,7 +149,7 @@ async def test_of_two_streams_a_session_opens_at_once_at_two_processes_one_stays
             (last,) = stayed
             streams[last].clear()
             await pair.a.legacy("tools/call", {"name": "lab_announce", "arguments": {"what": "prompts"}})
-            await asyncio.wait_for(streams[last].wait(), 5)
+            await asyncio.wait_for(streams[last].wait(), PATIENCE)
             last.cancel()
 
     for _ in range(3):

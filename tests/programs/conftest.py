@@ -47,7 +47,7 @@ def hub(
 
 @pytest.fixture(scope="session")
 def token(hub: RunningHub) -> str:
-    """A token of ada, made as an operator makes one."""
+    """A token of ada."""
     return hub.token("ada")
 
 

@@ -5,15 +5,16 @@ in a line of its output; that line is waited for, never a time.
 Not a mock of anything, and no test.
 """
 
+import asyncio
 import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests import plants
+from hub.clock import SystemClock
+from hub.config import load
+from hub.sdk.tool import EFFECTS
+from hub.store import Store
+from tests import commands, plants
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 CONNECTORS = Path(__file__).resolve().parent / "connectors"
@@ -132,28 +138,37 @@ class RunningHub:
         """What ``hub ARGUMENTS`` prints on this hub's data; fails the test with its error when it ends with one."""
         return command(self.config, *arguments)
 
-    def token(self, user: str, *options: str) -> str:
+    def token(self, user: str) -> str:
         """A token of ``user``, who is added first."""
-        self.command("user", "add", user)
-        return self.command("token", "create", "--user", user, *options).strip()
+        return token_of(self.config, user)
 
 
 def command(config: Path, *arguments: str) -> str:
     """What ``hub ARGUMENTS --config CONFIG`` prints; fails the test with its error when it ends with one."""
-    done = subprocess.run(
-        [sys.executable, "-m", "hub", *arguments, "--config", str(config)],
-        cwd=ROOT,
-        env=environment(config.parent),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=START_SECONDS,
-        check=False,
-    )
-    plants.answered(done.stdout + done.stderr)
-    if done.returncode:
-        pytest.fail(f"hub {' '.join(arguments)} ended with {done.returncode}: {done.stderr[-2000:]}")
-    return done.stdout
+    done = commands.run([*arguments, "--config", str(config)], environment(config.parent), ROOT)
+    plants.answered(done.out + done.err)
+    if done.code:
+        pytest.fail(f"hub {' '.join(arguments)} ended with {done.code}: {done.err[-2000:]}")
+    return done.out
+
+
+def token_of(config: Path, user: str) -> str:
+    """A token of ``user``, who is added first, as ``hub user add`` and ``hub token create`` make them. In this process:
+    each command is a second of processor time."""
+
+    async def made() -> str:
+        store = Store.open(load(config, {}).store_url, SystemClock())
+        try:
+            await store.migrate()
+            added = await store.users.add(user)
+            _, secret = await store.tokens.create(added.id, "test", EFFECTS)
+            return secret
+        finally:
+            await store.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        # In a thread, as the caller's own may have a loop that runs.
+        return thread.submit(asyncio.run, made()).result()
 
 
 @contextmanager
@@ -323,10 +338,7 @@ def running_powerdns(folder: Path, key: str) -> Iterator[RunningProgram]:
     if server is None:
         pytest.skip("pdns_server is not on PATH: install the system's packages pdns-server and pdns-backend-lmdb")
     (folder / "data").mkdir(parents=True)
-    with socket.socket() as api, socket.socket() as dns:
-        api.bind(("127.0.0.1", 0))
-        dns.bind(("127.0.0.1", 0))
-        port, other = api.getsockname()[1], dns.getsockname()[1]
+    port, other = free_port(), free_port()
     options = {
         "config-dir": folder, "launch": "lmdb", "lmdb-filename": folder / "data" / "zones", "socket-dir": folder,
         "local-address": "127.0.0.1", "local-port": other, "daemon": "no", "guardian": "no", "security-poll-suffix": "",

@@ -192,7 +192,8 @@ async def test_an_answer_too_large_to_pass_on_is_a_file_read_in_parts(hub: Runni
 
 
 async def test_a_token_for_reading_sees_no_tool_that_changes_things(hub: RunningHub) -> None:
-    token = hub.token("reader", "--read-only")
+    hub.command("user", "add", "reader")
+    token = hub.command("token", "create", "--user", "reader", "--read-only").strip()
     async with connected("python", MODERN, hub.url, token) as peer:
         tools = await peer.tools()
         assert "jupyter_get_file" in tools

@@ -10,6 +10,7 @@ import pytest
 
 from hub.clock import SystemClock
 from hub.registry import Catalog, Place, Registry
+from tests.waiting import PATIENCE
 
 PYTHON = """
     from hub.sdk import Connector
@@ -69,7 +70,7 @@ class Watched:
         self.changes.append((before, after))
         self._changed.set()
 
-    async def until(self, holds: Callable[[Catalog], bool], seconds: float = 20.0) -> Catalog:
+    async def until(self, holds: Callable[[Catalog], bool], seconds: float = PATIENCE) -> Catalog:
         """The first catalog for which ``holds``; fails when none comes in time."""
         async with asyncio.timeout(seconds):
             while not holds(self.registry.catalog):

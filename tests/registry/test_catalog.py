@@ -145,9 +145,9 @@ def test_a_template_matches_what_expansion_can_make(template: str, uri: str, var
 
 def test_matching_a_template_of_many_variables_takes_linear_time() -> None:
     template = Template("a://" + "-".join(f"{{v{number}}}" for number in range(40)) + "!")
-    began = time.monotonic()
+    began = time.thread_time()
     assert template.match("a://" + "-" * 8_000) is None
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 1
 
 
 async def test_tools_stand_in_the_order_of_connectors_then_of_declaration(folder: Any, registry_of: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from hub.errors import ToolError
 from hub.sdk.schema import check_arguments
+from tests.waiting import PATIENCE, SLACK
 
 LINES = {
     "raises": ('import json\njson.loads("{")', "bad.py:2: JSONDecodeError: Expecting property name"),
@@ -68,7 +69,7 @@ async def test_an_import_that_hangs_is_given_up_and_the_others_serve(folder: Any
     folder.yaml("good.yaml")
     began = time.monotonic()
     catalog = await registry_of(folder, import_timeout=0.8).load()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 5 * SLACK
     assert catalog.connectors["bad"].state == "set_aside"
     assert re.match(r"bad/deep\.py:[12]: loading did not end within 0\.8 s", catalog.connectors["bad"].reason)
     assert list(catalog.tools) == ["good_look"]
@@ -78,16 +79,16 @@ async def test_a_loop_that_was_given_up_stops_running(folder: Any, registry_of: 
     folder.write("spinning.py", "while True:\n    pass")
     await registry_of(folder, import_timeout=0.2).load()
     for thread in [one for one in threading.enumerate() if one.name == "load spinning"]:
-        await asyncio.to_thread(thread.join, 10)
+        await asyncio.to_thread(thread.join, PATIENCE)
         assert not thread.is_alive()
 
 
 async def test_slow_imports_are_waited_for_side_by_side(folder: Any, registry_of: Any) -> None:
-    for number in range(5):
-        folder.write(f"slow{number}.py", "import threading\nthreading.Event().wait()")
+    for number in range(12):
+        folder.write(f"slow{number:02}.py", "import threading\nthreading.Event().wait()")
     began = time.monotonic()
-    await registry_of(folder, import_timeout=3).load()
-    assert time.monotonic() - began < 10
+    await registry_of(folder, import_timeout=1).load()
+    assert time.monotonic() - began < 12, "one after another they take that long on any machine"
 
 
 async def test_what_a_connector_prints_does_not_reach_standard_output(
@@ -168,10 +169,10 @@ async def test_a_schema_that_refers_elsewhere_is_set_aside_unfetched(
 async def test_a_catastrophic_pattern_is_answered_in_linear_time(folder: Any, registry_of: Any) -> None:
     folder.write("app.yaml", WITH_ARGUMENT.format(schema='{type: string, pattern: "^(a+)+$"}'))
     tool = (await registry_of(folder).load()).tools["app_look"].tool
-    began = time.monotonic()
+    began = time.thread_time()
     with pytest.raises(ToolError):
         check_arguments(tool.validator, {"word": "a" * 50_000 + "!"})
-    assert time.monotonic() - began < 2
+    assert time.thread_time() - began < 2
 
 
 @pytest.mark.parametrize("pattern", ["(?<=x)y", "(a)\\\\1", "("])

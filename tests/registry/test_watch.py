@@ -9,6 +9,7 @@ import pytest
 
 from hub.clock import SystemClock
 from hub.errors import ConfigError
+from tests.waiting import A_SECOND, PATIENCE
 
 
 async def test_a_dropped_file_adds_its_tools_within_a_second_or_so(
@@ -20,7 +21,7 @@ async def test_a_dropped_file_adds_its_tools_within_a_second_or_so(
     began = time.monotonic()
     folder.yaml("app.yaml")
     await watched.until(lambda catalog: "app_look" in catalog.tools)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 2 * A_SECOND
 
 
 async def test_an_edit_a_rename_and_a_deletion_are_followed(folder: Any, registry_of: Any, watching: Any) -> None:
@@ -158,6 +159,6 @@ async def test_watching_ends_when_it_is_cancelled(folder: Any, registry_of: Any)
     task = asyncio.create_task(registry.watch())
     await asyncio.sleep(0)
     task.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -59,6 +59,9 @@ def test_every_shipped_provider_loads_and_says_how_it_is_connected_and_ended() -
         (("kind: key", "kind: key, sgin: {}"), "unknown key"),
         (("kind: key", "kind: key, sign: {headers: {X-Key: '{kye}'}}"), "{kye} is not known"),
         (("kind: key", "kind: key, sign: {path: 'bot{key}'}"), "begins with /"),
+        (("kind: key", "kind: key, sign: {headers: {'{key}': x}}"), "names where the credential goes"),
+        (("kind: key", "kind: key, sign: {query: {'{kye}': x}}"), "names where the credential goes"),
+        (("title: Example", "title: Example\nwho: {request: {url: 'https://api.example.com/'}, id: a}"), "or neither"),
         (('revoke: {manual: "https://example.com/apps"}', ""), "revoke: is required"),
         (
             ("title: Example", "title: Example\nwho: {request: {url: 'https://evil.net/me'}, id: id, label: id}"),

@@ -17,6 +17,9 @@ from hub import config
 from hub.app import Hub
 from hub.identity import local_caller
 from hub.sdk.talk import Silence, Talk
+from tests.databases import furnished
+from tests.ports import free_port
+from tests.waiting import PATIENCE
 
 OFFICIAL = Path(__file__).parent / "official.py"
 """The official SDK's server, started with a transport and a port."""
@@ -46,7 +49,7 @@ async def begin(tmp_path: Path) -> AsyncIterator[Begin]:
                 }
             )
         )
-        hub = await Hub.start(config.load(path, {}))
+        hub = await Hub.start(furnished(config.load(path, {})))
         hubs.append((hub, asyncio.create_task(hub.servers.keep())))
         return hub
 
@@ -58,7 +61,7 @@ async def begin(tmp_path: Path) -> AsyncIterator[Begin]:
         await hub.close()
 
 
-async def until(hub: Hub, holds: Callable[[], bool], seconds: float = 20) -> None:
+async def until(hub: Hub, holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Wait until ``holds``, looking whenever the catalog changes and a little in between."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - what is waited for happens in other processes, too
@@ -143,18 +146,18 @@ class Program:
 
 
 @pytest.fixture
-async def official(unused_tcp_port_factory: Callable[[], int]) -> AsyncIterator[Callable[[str], Awaitable[Program]]]:
+async def official() -> AsyncIterator[Callable[[str], Awaitable[Program]]]:
     """Starts the official SDK's server over a transport: streamable-http, legacy (the same, handshake only) or sse."""
     running: list[asyncio.subprocess.Process] = []
 
     async def start(transport: str) -> Program:
-        port = unused_tcp_port_factory()
+        port = free_port()
         process = await asyncio.create_subprocess_exec(
             sys.executable, str(OFFICIAL), transport, str(port), stderr=asyncio.subprocess.PIPE
         )
         running.append(process)
         assert process.stderr is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while b"running on" not in await process.stderr.readline():
                 assert process.returncode is None
         return Program(f"http://127.0.0.1:{port}/{'sse' if transport == 'sse' else 'mcp'}", process)

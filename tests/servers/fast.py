@@ -11,4 +11,5 @@ def greet(name: str) -> dict[str, str]:
     return {"greeting": f"Hello, {name}"}
 
 
-server.run()
+# Its banner asks a registry for newer versions.
+server.run(show_banner=False)

@@ -1,9 +1,16 @@
 """A server of the official SDK, run by tests: ``official.py stdio`` or ``official.py TRANSPORT PORT``. Not a test."""
 
 import sys
+from base64 import b64encode
+from typing import Annotated, Any
 
-from mcp.server.mcpserver import Context, MCPServer
-from pydantic import BaseModel
+from mcp.server.mcpserver import Context, Image, MCPServer
+from mcp_types import BlobResourceContents, EmbeddedResource
+from pydantic import Base64Bytes, BaseModel, Field, HttpUrl
+
+Photo = Annotated[
+    str, Field(max_length=40, json_schema_extra={"format": "uri", "x-mcp-file": {"accept": ["image/png"]}})
+]
 
 server = MCPServer("Weather", instructions="Ask about cities.")
 
@@ -41,6 +48,33 @@ async def wish(ctx: Context) -> str:
     return answer.data.city if answer.action == "accept" else answer.action
 
 
+@server.tool(structured_output=False)
+def radar(size: int) -> list[Any]:
+    """Show a large picture, a small one and a map."""
+    pictures = [Image(data=bytes(size), format="png"), Image(data=b"small", format="png")]
+    map_of_it = BlobResourceContents(
+        uri="weather://map", mime_type="application/x-map", blob=b64encode(b"map").decode()
+    )
+    return [*pictures, EmbeddedResource(type="resource", resource=map_of_it), "rain " * (size // 100)]
+
+
+@server.tool()
+def archive(days: int) -> list[str]:
+    """Tell the weather of many days."""
+    return ["rain, later sun"] * days
+
+
+@server.tool()
+def forward(
+    chart: Base64Bytes,
+    page: HttpUrl | None = None,
+    photos: tuple[Photo, ...] = (),
+    note: str = "",
+) -> dict[str, Any]:
+    """Pass things on."""
+    return {"chart": chart.decode(), "page": str(page), "photos": photos, "note": note}
+
+
 @server.resource("weather://today")
 def today() -> str:
     """The weather of today."""
@@ -50,7 +84,7 @@ def today() -> str:
 @server.resource("weather://{city}/now")
 def now(city: str) -> str:
     """The weather of a city."""
-    return f"rain in {city}"
+    return "rain " * 60_000 if city == "everywhere" else f"rain in {city}"
 
 
 @server.prompt()

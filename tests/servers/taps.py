@@ -17,6 +17,8 @@ from mcp_types import CreateMessageResult, ElicitResult, JSONRPCRequest, JSONRPC
 
 Result = dict[str, Any]
 
+SECONDS = 60.0
+
 ANSWER = {"name": "Ada", "street": "Main Street 1", "city": "Oslo", "state": "OS", "zipCode": "12345"}
 """What whoever is asked says."""
 
@@ -147,4 +149,5 @@ def over_pipes(run: tuple[str, ...], env: Mapping[str, str], folder: Path) -> Ab
 
 def over_http(url: str, *, sse: bool = False) -> AbstractAsyncContextManager[Any]:
     """A server on the network; ``sse``: over the transport of 2024-11-05."""
-    return sse_client(url) if sse else streamable_http_client(url)
+    # By itself the SDK waits 5 s for a connection over the old transport, also while a busy machine is at other tests.
+    return sse_client(url, timeout=SECONDS) if sse else streamable_http_client(url)

@@ -15,10 +15,11 @@ import orjson
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import TestServer
 
 from hub import config
 from hub.app import Hub, application
+from tests.ports import free_port
 from tests.servers.conftest import until
 from tests.servers.crew import FASTMCP, MODULES, PYTHON, Listener, Server, crew, files, listeners
 from tests.servers.taps import Result, Tap, over_http, over_pipes, tapped
@@ -110,7 +111,7 @@ async def band(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Band]:
     files(folder / "files")
     made = Band(folder)
     made.servers = crew(folder / "files")
-    made.listening = listeners(made.servers, unused_port)
+    made.listening = listeners(made.servers, free_port)
 
     async def page(request: web.Request) -> web.Response:
         return web.Response(text="<html><body><h1>Page</h1><p>A page.</p></body></html>", content_type="text/html")

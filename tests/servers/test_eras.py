@@ -9,13 +9,15 @@ from typing import Any
 
 import mcp_types as types
 import pytest
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import TestServer
 from mcp.client.subscriptions import ResourcesListChanged, ResourceUpdated
 
 from hub.app import application
+from tests.ports import free_port
 from tests.servers.conftest import Begin, tools, until
 from tests.servers.crew import MODULES, NODE, PROGRAMS, Listener, Server
 from tests.servers.taps import Tap, over_http, tapped
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.skipif(not MODULES.exists(), reason="the SDK is not installed (make programs installs it)")
 
@@ -56,7 +58,7 @@ async def upstream(kind: str) -> AsyncIterator[dict[str, Any]]:
         return
     sse = way == "sse"
     run = (NODE, program, "{port}", *(["sse"] if sse else []))
-    listener = Listener(Server("notes", run, path="/sse" if sse else "/mcp"), unused_port())
+    listener = Listener(Server("notes", run, path="/sse" if sse else "/mcp"), free_port())
     await listener.start()
     try:
         await listener.listens()
@@ -122,7 +124,7 @@ async def everything(tap: Tap, *, modern: bool) -> None:
         begun.set()
 
     waiting = asyncio.create_task(client.call_tool("my_notes_wait", {}, progress_callback=waits))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await begun.wait()
         waiting.cancel()
         while (await tap.called("my_notes_cancelled", {}))["content"][0]["text"] != "1":  # noqa: ASYNC110
@@ -140,7 +142,7 @@ async def changed(stack: AsyncExitStack, tap: Tap, changes: Changes) -> None:
             warnings.simplefilter("ignore")  # the SDK would have us use the new era's way
             await tap.client.subscribe_resource(SUMS)
     seen: set[str] = set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         # The server is told a moment after the client was answered.
         while not seen >= {SUMS, "list"}:
             await tap.called("my_notes_change", {})

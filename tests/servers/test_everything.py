@@ -3,7 +3,6 @@ those of a direct connection."""
 
 import asyncio
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,9 @@ import pytest
 from hub.identity import local_caller
 from hub.sdk.talk import Silence
 from hub.upstream.mcp import Client, Command
+from tests.ports import free_port
 from tests.servers.conftest import Begin, call, tools, until
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[1] / "interop" / "node_modules" / "@modelcontextprotocol" / "server-everything"
 PROGRAM = str(ROOT / "dist" / "index.js")
@@ -66,17 +67,15 @@ async def test_over_pipes_all_is_as_it_is_directly(begin: Begin) -> None:
     await direct.close()
 
 
-async def test_over_http_a_session_that_ended_is_begun_again(
-    begin: Begin, unused_tcp_port_factory: Callable[[], int]
-) -> None:
-    port = unused_tcp_port_factory()
+async def test_over_http_a_session_that_ended_is_begun_again(begin: Begin) -> None:
+    port = free_port()
 
     async def start() -> asyncio.subprocess.Process:
         made = await asyncio.create_subprocess_exec(
             "node", PROGRAM, "streamableHttp", env={**os.environ, "PORT": str(port)}, stderr=asyncio.subprocess.PIPE
         )
         assert made.stderr is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while str(port).encode() not in await made.stderr.readline():
                 assert made.returncode is None
         return made
@@ -90,7 +89,7 @@ async def test_over_http_a_session_that_ended_is_begun_again(
         await process.communicate()
         process = await start()
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             # The new process takes a moment, and the hub a pause.
             while (answer := await call(hub, "every_echo", message="again")).get("isError"):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)

@@ -17,6 +17,7 @@ from hub.sdk.effect import EFFECTS
 from hub.sdk.talk import Silence
 from hub.servers import CHANGE
 from tests.servers.conftest import Begin, Liar, call, tool, tools, until
+from tests.waiting import PATIENCE
 
 CREDENTIAL = {"liar": {"credential": {"token": "of-the-operator"}}}
 
@@ -69,7 +70,7 @@ async def test_a_server_that_tells_of_a_change_is_read_again(begin: Begin, liar:
     liar.answer = tell
     hub = await begin({"liar": {"url": liar.url}})
     await until(hub, lambda: "liar_look" in tools(hub))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await listening.wait()
     liar.tools = [tool(), tool("more")]
     changed.set()
@@ -286,7 +287,7 @@ async def test_news_of_resources_nobody_watches_reach_nobody(begin: Begin, liar:
     hub = await begin({"liar": {"url": liar.url}})
     wants = Wants(uris=frozenset({"liar+notes:///a", "other+notes:///a", "hub://connect"}))
     news = hub.gateway.listeners.open(local_caller(), wants)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await told.wait()
         async for note in news:
             assert note["params"] == {"uri": "liar+notes:///a"}

@@ -12,6 +12,7 @@ from hub.identity import local_caller
 from hub.servers import Pins
 from tests.people.conftest import Browser, Builder, House, build
 from tests.servers.conftest import tool
+from tests.waiting import PATIENCE
 
 __all__ = ["build"]
 
@@ -44,7 +45,7 @@ def shown(house: House) -> dict[str, dict[str, Any]]:
 
 async def soon(holds: Callable[[], bool]) -> None:
     """Wait until a change has reached this process."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110 - what other processes announce is seen within a second
             await asyncio.sleep(0.02)
 

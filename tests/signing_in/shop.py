@@ -7,7 +7,7 @@ import asyncio
 import base64
 import hashlib
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +20,11 @@ from aiohttp.test_utils import TestServer
 
 from hub import config
 from hub.app import Hub, application
-from tests.broker.scene import House, free_port
+from tests.broker.scene import House
+from tests.databases import furnished
 from tests.oauth.scene import ShiftedClock
+from tests.ports import free_port
+from tests.waiting import PATIENCE
 
 MODERN = "2026-07-28"
 
@@ -126,7 +129,8 @@ class Issuer:
 
 @dataclass
 class Shop:
-    """The MCP server. ``says`` is put over its metadata; ``wants`` are the scopes a tool needs."""
+    """The MCP server. ``says`` is put over its metadata; ``wants`` are the scopes a tool needs.
+    ``strike`` happens once, while a call is under way."""
 
     issuer: Issuer
     other: Issuer
@@ -140,6 +144,7 @@ class Shop:
     sessions: dict[str, str] = field(default_factory=dict)
     tools: list[dict[str, Any]] = field(default_factory=list)
     split: bool = False
+    strike: Callable[[], Awaitable[Any]] | None = None
 
     def routes(self, app: web.Application) -> None:
         """Add the routes."""
@@ -166,6 +171,9 @@ class Shop:
     async def _asked(self, request: web.Request) -> web.StreamResponse:
         message = await request.json()
         method, params = message["method"], message.get("params", {})
+        if method == "tools/call" and self.strike is not None:
+            strike, self.strike = self.strike, None
+            await strike()
         who = self._person(request)
         self.seen.append((method, request.headers.get("Authorization", "")))
         if who is None:
@@ -246,7 +254,7 @@ class Place:
 
     async def until(self, holds: Any) -> None:
         """Wait until the hub has taken something up."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not holds():  # noqa: ASYNC110 - it happens in the background of the hub
                 await asyncio.sleep(0.02)
 
@@ -265,13 +273,14 @@ class Place:
 
 
 @asynccontextmanager
-async def place_at(folder: Path, settings: str = "", **connector: Any) -> AsyncIterator[Place]:
-    """The shop, and a hub on ``folder`` whose connector ``shop`` is it; ``connector`` is put over its YAML."""
+async def place_at(folder: Path, settings: str = "", port: int | None = None, **connector: Any) -> AsyncIterator[Place]:
+    """The shop, and a hub on ``folder`` whose connector ``shop`` is it; ``connector`` is put over its YAML. ``port``
+    may be another server's."""
     tool = {"name": "look", "description": "Looks.", "inputSchema": {"type": "object", "properties": {"what": {}}}}
     shop = Shop(Issuer(), Issuer(prefix="/other"), tools=[tool])
     app = web.Application()
     shop.routes(app)
-    own, closed = free_port(), free_port()
+    own, closed = free_port(), port or free_port()
     async with TestServer(app, host="localhost") as server:
         origin = str(server.make_url("/")).rstrip("/")
         shop.url, shop.issuer.url, shop.other.url = f"{origin}/mcp", origin, f"{origin}/other"
@@ -288,7 +297,7 @@ async def place_at(folder: Path, settings: str = "", **connector: Any) -> AsyncI
             "utf-8",
         )
         clock = HastyClock()
-        hub = await Hub.start(config.load(path, {}), clock=clock)
+        hub = await Hub.start(furnished(config.load(path, {})), clock=clock)
         held = TestServer(application(hub), host="localhost", port=own)
         await held.start_server()
         house = House(hub, f"http://localhost:{own}", cast(Any, None), clock, folder)

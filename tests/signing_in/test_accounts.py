@@ -62,6 +62,30 @@ async def test_a_token_refused_in_a_session_is_renewed_once_and_the_call_sent_on
     assert [one["resource"] for one in renewed] == [place.shop.url]
 
 
+async def test_a_call_under_way_gives_nothing_once_calls_are_stopped_and_tries_nothing_once_its_account_is_gone(
+    place: Place,
+) -> None:
+    await place.connect()
+    (kept,) = await place.mine()
+    halts = place.hub.store.halts
+    place.shop.strike = lambda: halts.begin(kept.user_id)
+    stopped = await place.house.call("shop_look")
+    await halts.lift(kept.user_id)
+    assert (stopped["_meta"]["hub/error"]["kind"], "person-" in text_of(stopped)) == ("refused", False)
+
+    async def disconnected() -> None:
+        await place.hub.brokerage.ending.disconnect(kept.user_id, kept.id)
+        place.shop.issuer.live.clear()
+
+    place.shop.strike = disconnected
+    calls, tokens = len(place.shop.calls()), len(place.shop.issuer.requests)
+    gone = await place.house.call("shop_look")
+    assert gone["_meta"]["hub/error"]["kind"] == "connection_needed"
+    assert "was disconnected while this call was under way" in text_of(gone)
+    assert len(place.shop.calls()) == calls + 1
+    assert [one for one in place.shop.issuer.requests[tokens:] if one.get("grant_type")] == []
+
+
 async def test_an_account_whose_grant_is_dead_is_connected_again_in_place(place: Place) -> None:
     await place.connect()
     place.shop.issuer.live.clear()

@@ -18,6 +18,7 @@ from hub.app import Hub, application
 from hub.broker.connecting import Wanted
 from hub.broker.refused import ConnectRefused
 from hub.sdk.http import Outgoing, Reply
+from tests.databases import furnished
 from tests.signing_in.shop import Place, place_at
 
 URL = "https://mcp.example.com/mcp"
@@ -80,7 +81,7 @@ async def beginning(folder: Path, served: Web, public_url: str = "https://hub.ex
     path = folder / "config.yaml"
     settings = {"shipped": False, "paths": [str(folder / "apps")]}
     path.write_bytes(orjson.dumps({"public_url": public_url, "data_dir": str(folder / "d"), "connectors": settings}))
-    hub = await Hub.start(config.load(path, {}), transport=served)
+    hub = await Hub.start(furnished(config.load(path, {})), transport=served)
     try:
         user = await hub.store.users.add("ada", "member")
         provider = hub.registry.catalog.providers["shop"]
@@ -291,7 +292,7 @@ async def test_a_connector_whose_tokens_would_go_elsewhere_is_set_aside(tmp_path
     path = tmp_path / "config.yaml"
     places = {"shipped": False, "paths": [str(tmp_path / "apps")]}
     path.write_bytes(orjson.dumps({"data_dir": str(tmp_path / "d"), "connectors": places}))
-    hub = await Hub.start(config.load(path, {}), transport=Web({}))
+    hub = await Hub.start(furnished(config.load(path, {})), transport=Web({}))
     try:
         for number, (_, told) in enumerate(ELSEWHERE):
             loaded = hub.registry.catalog.connectors[f"shop{number}"]
@@ -316,7 +317,7 @@ async def test_the_hubs_own_document_names_its_callbacks_and_nothing_else(tmp_pa
         "connectors": {"shipped": False, "paths": [str(folder / "apps")]},
     }
     (folder / "config.yaml").write_bytes(orjson.dumps(settings))
-    hub = await Hub.start(config.load(folder / "config.yaml", {}), transport=Web({}))
+    hub = await Hub.start(furnished(config.load(folder / "config.yaml", {})), transport=Web({}))
     try:
         async with TestClient(TestServer(application(hub))) as client, client.get("/client.json") as reply:
             told_json = await reply.json()

@@ -5,23 +5,25 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
 from hub.clock import FixedClock, SystemClock
 from hub.store import Change, Store
+from tests.databases import furnish
+from tests.ports import free_port
+from tests.waiting import PATIENCE
 
 START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
-PATIENCE = 10.0
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Cluster:
     folder: Path
     port: int
     user: list[str]
+    _migrated: str | None = None
 
     def run(self, program: str, *arguments: str) -> None:
         """Run one of PostgreSQL's programs as its user; its output is shown when it fails."""
@@ -51,6 +54,24 @@ class Cluster:
         connection = await asyncpg.connect(host="127.0.0.1", port=self.port, user="postgres", database="postgres")
         try:
             await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def migrated(self) -> str:
+        """The name of a database in its newest form, of which others are made."""
+        if self._migrated is None:
+            self._migrated = "hub_template"
+            await self.execute(f"CREATE DATABASE {self._migrated}")
+            store = Store.open(self.url(self._migrated), SystemClock())
+            await store.migrate()
+            await store.close()
+        return self._migrated
+
+    async def fetch(self, query: str) -> Any:
+        """The one value of a query's answer."""
+        connection = await asyncpg.connect(host="127.0.0.1", port=self.port, user="postgres", database="postgres")
+        try:
+            return await connection.fetchval(query)
         finally:
             await connection.close()
 
@@ -75,9 +96,7 @@ def cluster() -> Iterator[Cluster]:
         account = pwd.getpwnam("postgres")
         os.chown(folder, account.pw_uid, account.pw_gid)
         user = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     one = Cluster(binaries, folder, port, user)
     data = str(folder / "data")
     try:
@@ -91,16 +110,40 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
-    """The URL of an empty database of either kind."""
-    if request.param == "sqlite":
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which of the two."""
+    return str(request.param)
+
+
+@asynccontextmanager
+async def made(cluster: Cluster, template: str) -> AsyncIterator[str]:
+    """The URL of a database of the cluster while the block lasts."""
+    name = f"hub_{secrets.token_hex(6)}"
+    await cluster.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield cluster.url(name)
+    await cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def bare(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """The URL of a database of either kind, or of none yet: nothing was made in it."""
+    if kind == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path}/data/hub.db"
+        return
+    async with made(request.getfixturevalue("cluster"), "template1") as url:
+        yield url
+
+
+@pytest.fixture
+async def url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """The URL of a database of either kind in its newest form, without rows."""
+    if kind == "sqlite":
+        furnish(tmp_path / "data")
         yield f"sqlite+aiosqlite:///{tmp_path}/data/hub.db"
         return
     cluster: Cluster = request.getfixturevalue("cluster")
-    name = f"hub_{secrets.token_hex(6)}"
-    await cluster.execute(f"CREATE DATABASE {name}")
-    yield cluster.url(name)
-    await cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    async with made(cluster, await cluster.migrated()) as url:
+        yield url
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 from hub.clock import FixedClock, SystemClock
 from hub.store import Call, Store, StoreUnavailable
+from tests.waiting import A_SECOND
 
 Opener = Callable[[], Awaitable[Store]]
 
@@ -61,7 +62,7 @@ async def test_an_outcome_completes_its_intent_and_the_first_stands(store: Store
 async def test_what_is_noted_is_written_within_a_second_by_itself(another: Opener, clock: FixedClock) -> None:
     here, there = await another(), await another()
     here.audit.note(call(clock, "search", outcome="ok", ms=3.0))
-    async with asyncio.timeout(1.0):
+    async with asyncio.timeout(A_SECOND):
         found = await there.audit.recent(1)
         while not found:
             found = await there.audit.recent(1)

@@ -8,6 +8,7 @@ from typing import Protocol
 from hub.clock import FixedClock
 from hub.store import EVERYTHING, Change, Changes, Store
 from hub.store.database import Database
+from tests.waiting import A_SECOND
 
 Opener = Callable[[], Awaitable[Store]]
 
@@ -44,7 +45,7 @@ async def test_a_change_by_another_is_told_within_a_second(another: Opener, hear
     user = await there.users.add("anna")
     token, _ = await there.tokens.create(user.id, "laptop", ["read"])
     await there.tokens.revoke(token.id)
-    assert await watcher.until(3) < 1.0
+    assert await watcher.until(3) < A_SECOND
     assert watcher.told == [("user", user.id), ("token", token.id), ("token", token.id)]
 
 
@@ -67,7 +68,7 @@ async def test_a_change_by_another_process_is_told_within_a_second(
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", code, url, stdout=asyncio.subprocess.PIPE)
     out, _ = await child.communicate()
     assert child.returncode == 0
-    assert await watcher.until(1) < 1.0
+    assert await watcher.until(1) < A_SECOND
     assert watcher.told == [("user", out.decode().strip())]
 
 

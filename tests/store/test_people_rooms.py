@@ -4,10 +4,13 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from hub.clock import FixedClock
 from hub.store import NameTaken, Store
-from tests.store.conftest import Opener
+from hub.store.database import Database
+from hub.store.people_tables import sign_in_attempts as attempts
+from tests.store.conftest import Cluster, Opener
 
 HOUR = timedelta(hours=1)
 
@@ -23,6 +26,27 @@ async def test_attempts_of_many_processes_share_one_counter(another: Opener, clo
     clock.advance(3600)
     assert await stores[1].attempts.count("ada", 1, HOUR) is None
     assert await stores[0].attempts.count("ada", 1, HOUR) is not None
+
+
+async def test_an_attempt_is_one_more_of_the_counter_another_process_begins_at_the_same_moment(
+    cluster: Cluster, clock: FixedClock
+) -> None:
+    await cluster.execute("CREATE DATABASE counted")
+    store, database = Store.open(cluster.url("counted"), clock), Database(cluster.url("counted"))
+    await store.migrate()
+    assert await store.attempts.count("ada", 5, HOUR) is None
+    clock.advance(3600)
+    async with database.write() as connection:
+        await connection.execute(update(attempts).values(count=1, expires_at=clock.now() + HOUR))
+        second = asyncio.create_task(store.attempts.count("ada", 5, HOUR))
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'counted' AND wait_event_type = 'Lock'"
+        # It has seen the old counter, which is over, and waits to take its place.
+        while not await cluster.fetch(waiting):
+            assert not second.done()
+    assert await second is None
+    assert [await store.attempts.count("ada", 5, HOUR) is None for _ in range(4)] == [True, True, True, False]
+    await database.close()
+    await store.close()
 
 
 async def test_a_ceremony_is_taken_once_by_the_browser_it_belongs_to(another: Opener, clock: FixedClock) -> None:

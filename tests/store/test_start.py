@@ -37,6 +37,12 @@ class Heard(Protocol):
     async def until(self, count: int, seconds: float = ...) -> float: ...
 
 
+@pytest.fixture
+def url(bare: str) -> str:
+    """Here databases are made from nothing."""
+    return bare
+
+
 async def started(url: str, clock: FixedClock, mounts: Path = MOUNTS) -> None:
     """Open and migrate a store, ask it for a sign of life, and close it."""
     store = Store.open(url, clock, mounts=mounts)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hub.errors import OperatorNeeded, ToolError
 from hub.sdk.http import Outgoing
 from hub.upstream.errors import Lost, NotSent
 from hub.upstream.headers import USER_AGENT
-from hub.upstream.transport import AioTransport
+from hub.upstream.transport import STANDING_PER_HOST, AioTransport
 
 Serve = Callable[..., Awaitable[TestServer]]
 Open = Callable[..., Awaitable[AioTransport]]
@@ -350,6 +351,32 @@ async def test_a_slow_host_fills_its_own_lanes_and_not_the_pool(serve: Serve, tr
     release.set()
     assert {reply.status for reply in await asyncio.gather(*stuck)} == {200}
     assert most == 2
+
+
+async def test_streams_that_stand_open_take_no_lane_of_requests_and_are_counted(serve: Serve, transport: Open) -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b": here\n")
+        await asyncio.Event().wait()
+        return response
+
+    async def both(request: web.Request) -> web.StreamResponse:
+        return await endless(request) if request.path == "/stream" else web.Response()
+
+    server = await serve(both)
+    sender = await transport("127.0.0.1", connections=1, connections_per_host=1)
+    stands = Outgoing("GET", str(server.make_url("/stream")), standing=True)
+    async with AsyncExitStack() as stack:
+        for _ in range(STANDING_PER_HOST):
+            await stack.enter_async_context(sender.stream(stands, connector="t", timeout=5))
+        with pytest.raises(NotSent, match="as many streams") as full:
+            await stack.enter_async_context(sender.stream(stands, connector="t", timeout=5))
+        assert full.value.permanent
+        reply = await sender.exchange(get(str(server.make_url("/"))), connector="t", timeout=5)
+        assert reply.status == 200
+    async with sender.stream(stands, connector="t", timeout=5) as again:
+        assert again.status == 200
 
 
 async def test_a_cancelled_call_gives_its_lane_back(serve: Serve, transport: Open) -> None:

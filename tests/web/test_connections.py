@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from hub.web.connections import SPARE_FILES, Patience, Port
+from tests.waiting import PATIENCE
 
 REQUEST = b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LAST_REQUEST = b"GET /%d HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -71,7 +72,7 @@ async def reset(one: socket.socket) -> None:
     """Wait until the other side ended a connection, without reading from it."""
     told = select.poll()
     told.register(one, select.POLLERR | select.POLLHUP)
-    assert await asyncio.to_thread(told.poll, 10_000)
+    assert await asyncio.to_thread(told.poll, 1000 * PATIENCE)
 
 
 async def all_of(one: socket.socket) -> int:
@@ -90,7 +91,7 @@ async def all_of(one: socket.socket) -> int:
 
 @pytest.mark.parametrize("begun", [b"", b"GET /1 HTTP/1.1\r\nHost: local"])
 async def test_a_head_that_does_not_arrive_in_time_ends_its_connection(begun: bytes) -> None:
-    async with listening(Patience(head=0.2)) as port, asyncio.timeout(10):
+    async with listening(Patience(head=0.2)) as port, asyncio.timeout(PATIENCE):
         reader, writer = await connected(port)
         writer.write(begun)
         assert await reader.read() == b""
@@ -98,7 +99,7 @@ async def test_a_head_that_does_not_arrive_in_time_ends_its_connection(begun: by
 
 
 async def test_a_head_sent_byte_by_byte_gets_no_more_time_than_another() -> None:
-    async with listening(Patience(head=0.3)) as port, asyncio.timeout(10):
+    async with listening(Patience(head=0.3)) as port, asyncio.timeout(PATIENCE):
         reader, writer = await connected(port)
         ended = asyncio.create_task(rest_of(reader))
         for byte in REQUEST % 1 * 100:
@@ -112,7 +113,7 @@ async def test_a_head_sent_byte_by_byte_gets_no_more_time_than_another() -> None
 
 
 async def test_an_idle_connection_is_kept_longer_than_a_head_may_take() -> None:
-    async with listening(Patience(head=0.1, idle=30)) as port, asyncio.timeout(10):
+    async with listening(Patience(head=0.1, idle=30)) as port, asyncio.timeout(PATIENCE):
         reader, writer = await connected(port)
         writer.write(REQUEST % 3)
         await reader.readuntil(b"xxx")
@@ -125,7 +126,7 @@ async def test_an_idle_connection_is_kept_longer_than_a_head_may_take() -> None:
 
 
 async def test_a_connection_idle_for_too_long_is_closed() -> None:
-    async with listening(Patience(idle=0.2)) as port, asyncio.timeout(10):
+    async with listening(Patience(idle=0.2)) as port, asyncio.timeout(PATIENCE):
         reader, writer = await connected(port)
         writer.write(REQUEST % 3)
         await reader.readuntil(b"xxx")
@@ -138,7 +139,7 @@ async def test_an_answer_nobody_reads_is_given_up() -> None:
     async with (
         listening(Patience(stall=0.2, pace=10**9)) as port,
         unread(port, size) as (slow,),
-        asyncio.timeout(20),
+        asyncio.timeout(PATIENCE),
     ):
         await reset(slow)
         assert await all_of(slow) < size
@@ -146,7 +147,8 @@ async def test_an_answer_nobody_reads_is_given_up() -> None:
 
 async def test_an_answer_read_slowly_but_steadily_arrives_whole() -> None:
     size = 3_000_000
-    async with listening(Patience(stall=5, pace=1_000_000)) as port, unread(port, size) as (slow,), asyncio.timeout(30):
+    patience = Patience(stall=5, pace=1_000_000)
+    async with listening(patience) as port, unread(port, size) as (slow,), asyncio.timeout(PATIENCE):
         assert await all_of(slow) > size
 
 
@@ -155,7 +157,7 @@ async def test_of_too_much_unread_together_the_first_goes() -> None:
     async with (
         listening(Patience(stall=60, unread=30_000_000)) as port,
         unread(port, size, size, size) as (first, _, last),
-        asyncio.timeout(30),
+        asyncio.timeout(PATIENCE),
     ):
         await reset(first)
         assert await all_of(last) > size
@@ -163,7 +165,7 @@ async def test_of_too_much_unread_together_the_first_goes() -> None:
 
 
 async def test_a_connection_too_many_is_told_to_come_back_and_finds_a_place_later() -> None:
-    async with listening(Patience(most=2)) as port, asyncio.timeout(10):
+    async with listening(Patience(most=2)) as port, asyncio.timeout(PATIENCE):
         held = [await connected(port) for _ in range(2)]
         for reader, writer in held:
             writer.write(REQUEST % 3)
@@ -187,7 +189,7 @@ async def test_a_connection_too_many_is_told_to_come_back_and_finds_a_place_late
 
 @pytest.mark.parametrize("header", [b"Expect: \xff", b"Content-Type: text/plain; charset=none-such"])
 async def test_a_request_that_is_no_text_is_the_clients_fault(header: bytes) -> None:
-    async with listening(Patience()) as port, asyncio.timeout(10):
+    async with listening(Patience()) as port, asyncio.timeout(PATIENCE):
         reader, writer = await connected(port)
         writer.write(b"GET /1 HTTP/1.1\r\nHost: localhost\r\n" + header + b"\r\n\r\n")
         assert int((await reader.readline()).split()[1]) < 500

@@ -11,13 +11,14 @@ from aiohttp.test_utils import TestServer
 from hub import config
 from hub.app import Hub, application
 from hub.sdk.tool import EFFECTS
+from tests.databases import furnished
 
 
 @pytest.fixture
 async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
     path = tmp_path / "config.yaml"
     path.write_text("public_url: https://hub.example\nconnectors: {shipped: false}\n", "utf-8")
-    hub = await Hub.start(config.load(path, {}))
+    hub = await Hub.start(furnished(config.load(path, {})))
     yield hub
     await hub.close()
 

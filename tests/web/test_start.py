@@ -19,6 +19,7 @@ from hub.app import Hub, application
 from hub.cli.program import app
 from hub.store import Role
 from hub.web.people.cookies import Cookies
+from tests.databases import furnished
 
 CONNECTOR = """
 title: Notes & more
@@ -42,7 +43,7 @@ async def opened(folder: Path, settings: str) -> AsyncIterator[tuple[Hub, str]]:
     (folder / "connectors").mkdir()
     (folder / "connectors" / "notes.yaml").write_text(CONNECTOR, "utf-8")
     (folder / "config.yaml").write_text(settings, "utf-8")
-    hub = await Hub.start(config.load(folder / "config.yaml", {}))
+    hub = await Hub.start(furnished(config.load(folder / "config.yaml", {})))
     server = TestServer(application(hub))
     await server.start_server()
     yield hub, str(server.make_url("")).rstrip("/")

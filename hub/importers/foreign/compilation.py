@@ -15,6 +15,7 @@ import orjson
 from hub.errors import ConnectorError
 from hub.importers.foreign.accounts import provider_declared, with_account
 from hub.importers.foreign.declaration import ServerDeclaration
+from hub.importers.foreign.files import file_slots, naming_files
 from hub.importers.foreign.names import names_for
 from hub.importers.foreign.pin import Pin
 from hub.importers.head import ConnectorHeld
@@ -155,8 +156,9 @@ class _Compiler:
         size = len(orjson.dumps(schema))
         if size > INPUT_MAX_BYTES:
             raise ConnectorError(f"its input schema has {size:,} bytes; clients take at most {INPUT_MAX_BYTES:,}.")
+        slots = file_slots(schema)
         try:
-            check = validator(schema, own)
+            check = validator(naming_files(schema, slots), own)
         except ConnectorError:
             check = _ANYTHING  # the server judges its own arguments
         output = one.get("outputSchema")
@@ -168,7 +170,7 @@ class _Compiler:
             description=_text(one.get("description"))[:DESCRIPTION_MAX],
             input=schema,
             effect=effect,
-            run=Relay(self._name, "tools/call", own, headers, renamed),
+            run=Relay(self._name, "tools/call", own, headers, renamed, slots),
             validator=check,
             output=output if isinstance(output, dict) else None,
             untrusted=True,

@@ -19,7 +19,17 @@ from hub.sdk.provider.declaration import (
     ProviderDeclaration,
     WrongTurn,
 )
-from hub.sdk.provider.provider import Provider, by_page, covers, mints, pasted_fields, secret_part, signing_of
+from hub.sdk.provider.provider import (
+    Provider,
+    based,
+    by_page,
+    covers,
+    mints,
+    origins,
+    pasted_fields,
+    secret_part,
+    signing_of,
+)
 from hub.sdk.provider.steps import DeviceCall, NextCall, ProviderRequest, Signing, TokenCall
 
 __all__ = [
@@ -42,11 +52,13 @@ __all__ = [
     "Signing",
     "TokenCall",
     "WrongTurn",
+    "based",
     "by_page",
     "check_joined",
     "compile_provider",
     "covers",
     "mints",
+    "origins",
     "pasted_fields",
     "secret_part",
     "signing_of",

@@ -27,7 +27,7 @@ from hub.sdk.provider.declaration import (
     OperatorMethod,
     ProviderDeclaration,
 )
-from hub.sdk.provider.provider import Provider, covers, mints, pasted_fields, signing_of
+from hub.sdk.provider.provider import Provider, based, covers, mints, pasted_fields, signing_of, unasked
 from hub.sdk.provider.steps import ProviderRequest
 from hub.sdk.schema import validator
 from hub.sdk.setting import Setting
@@ -138,6 +138,13 @@ def _check(declared: ProviderDeclaration) -> None:
     if declared.who is not None:
         _check_request(declared.who.request, ("who",), hosting, secrets, known)
         _check_signed(declared.who.request.url, declared, hosting, "who")
+    first = next(iter(declared.methods.values()))
+    for name, method in declared.methods.items():
+        if set(method.bases) != set(first.bases):
+            raise _Wrong(
+                "has other bases than the first way: a connector that names one is used with every way",
+                *("methods", name, "bases"),
+            )
     revoke = declared.revoke.request
     if revoke is not None:
         _check_request(revoke, ("revoke",), hosting, secrets | {"token", "refresh_token", *_CLIENT}, known)
@@ -149,6 +156,7 @@ def _saved(declared: ProviderDeclaration) -> set[str]:
     """The names of all that is kept of what a vendor says."""
     names = set(declared.who.save) if declared.who is not None else set()
     for method in declared.methods.values():
+        names |= set(method.who.save) if method.who is not None else set()
         names |= set(method.tenants.save) if method.tenants is not None else set()
         names |= set(method.token.save) if isinstance(method, MINTING) else set()
         names |= set(method.authorize.save) if isinstance(method, OAuthMethod) else set()
@@ -169,6 +177,10 @@ def _check_method(
     if not isinstance(method, GrantMethod | McpOAuthMethod) and not fields:
         raise _Wrong("fields is needed: what is pasted", *at)
     usable = set(fields)
+    for setting in method.settings or ():
+        if setting not in declared.settings or declared.settings[setting].found:
+            raise _Wrong(f"{setting!r} is no setting that is asked for", *at, "settings")
+    known = known - {f"settings.{name}" for name in unasked(declared, method)}
     whole, found = known, {f"settings.{name}" for name, one in declared.settings.items() if one.found}
     known = known - found
     if isinstance(method, MINTING):
@@ -208,11 +220,26 @@ def _check_method(
             raise _Wrong(f"key names {method.key!r}, which is not one of its fields", *at)
         _names((*method.claims.values(), method.key_id or ""), known | fields | {"scopes"}, *at, "claims")
     if method.tenants is not None:
-        _check_request(method.tenants.request, (*at, "tenants"), hosting, usable, whole)
-        _check_signed(method.tenants.request.url, declared, hosting, "tenants")
+        signed = method.tenants.signed
+        _check_request(method.tenants.request, (*at, "tenants"), hosting, usable if signed else set(), whole)
+        if signed:
+            _check_signed(method.tenants.request.url, declared, hosting, "tenants")
+    who = method.who or declared.who
+    if who is not None:
+        _check_request(who.request, (*at, "who"), hosting, usable, whole)
+        _check_signed(who.request.url, declared, hosting, "who")
+    for base, url in method.bases.items():
+        _check_outside(url, hosting, whole, *at, "bases", base, account=True)
+        _check_signed(url, declared, hosting, f"methods.{name}.bases.{base}")
     sign = signing_of(method)
     texts = [*sign.headers.values(), *sign.query.values(), *sign.body.values(), sign.path or "", sign.basic or ""]
     _names(texts, usable | whole, *at, "sign", account=True)
+    bounded = {field for field, one in pasted_fields(method).items() if one.pattern and not one.secret}
+    bounded |= {f"settings.{key}" for key, one in declared.settings.items() if one.pattern or one.choices}
+    for name in (name for text in (*sign.headers, *sign.query) for name in Pattern.parse(text).names):
+        if name not in bounded:
+            wanted = "a setting or a field that is not secret, with a pattern"
+            raise _Wrong(f"{{{name}}} names where the credential goes, and must be {wanted}", *at, "sign")
     if isinstance(method, OperatorMethod) and (mints(method) or method.tenants is not None):
         raise _Wrong("an operator's credential is not exchanged, and has no tenants", *at)
     return usable
@@ -277,14 +304,20 @@ def _check_outside(
 def check_joined(
     provider: Provider, base_url: str | None, settings: Mapping[str, Setting], *, key: str = "base_url"
 ) -> None:
-    """Raise ``ConnectorError`` unless a connector's address, under ``key``, lies on the hosts of its provider."""
+    """Raise ``ConnectorError`` unless a connector's address, under ``key``, lies on the hosts of its provider, for
+    accounts of every kind."""
     if base_url is None:
         return
+    try:
+        urls = {based(base_url, method) for method in provider.methods.values()}
+    except ConnectorError as wrong:
+        raise ConnectorError(f"{key}, with the provider {provider.name}: {wrong}") from None
     hosting = {name for name, one in settings.items() if one.host}
     hosting |= {name for name, one in provider.declared.settings.items() if one.host}
     try:
-        _check_outside(base_url, hosting, {f"settings.{name}" for name in hosting}, key, any_setting=True)
-        _check_signed(base_url, provider.declared, hosting, key)
+        for url in sorted(urls):
+            _check_outside(url, hosting, {f"settings.{name}" for name in hosting}, key, any_setting=True)
+            _check_signed(url, provider.declared, hosting, key)
     except _Wrong as wrong:
         raise ConnectorError(f"{key}, with the provider {provider.name}: {wrong}.") from None
 

@@ -18,6 +18,7 @@ from hub.sdk.provider.steps import (
     Signing,
     Strict,
     Template,
+    TemplateUrl,
     Tenants,
     TokenCall,
     Who,
@@ -82,11 +83,28 @@ class WrongTurn(Strict):
     )
 
 
+AUDIENCE = tuple(
+    WrongTurn(when=word, tell="Write the audience the vendor wants under claims: aud in the provider's declaration")
+    for word in ("aud", "audience")
+)
+"""The wrong turn of assertions where nothing else is said: whom they are for is declared, not pasted (RFC 7523, section
+3)."""
+
+
 class _Way(Strict):
     title: str = Field(default="", description="What people choose by, where there are several ways.")
     sign: Signing | None = None
     tenants: Tenants | None = Field(default=None, description="Where one account can stand in several tenants.")
     steps: tuple[str, ...] = Field(default=(), description="What the person does to get what is asked for.")
+    settings: tuple[str, ...] | None = Field(
+        default=None, description="Which settings are asked for this way, where not all are."
+    )
+    who: Who | None = Field(default=None, description="Whose account it is, where this way is told elsewhere.")
+    bases: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], TemplateUrl] = Field(
+        default_factory=dict,
+        description="Where calls of accounts of this kind go, by name: a connector's base_url begins with {base.x}. "
+        "Every way has the same names.",
+    )
 
 
 class PastedMethod(_Way):
@@ -160,6 +178,7 @@ class ClientCredentialsMethod(_Way):
     token: TokenCall
     scopes: Scopes = Scopes()
     refresh: Refresh = Refresh(mode="none")
+    wrong_turns: tuple[WrongTurn, ...] = ()
 
 
 class JwtBearerMethod(_Way):
@@ -176,6 +195,7 @@ class JwtBearerMethod(_Way):
     token: TokenCall
     scopes: Scopes = Scopes()
     refresh: Refresh = Refresh(mode="none")
+    wrong_turns: tuple[WrongTurn, ...] = AUDIENCE
 
 
 class OperatorMethod(_Way):

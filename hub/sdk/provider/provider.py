@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from hub.errors import ToolError
+from hub.errors import ConnectorError, ToolError
 from hub.sdk.placeholders import Pattern, Scope
 from hub.sdk.provider.code import ProviderCode
 from hub.sdk.provider.declaration import (
@@ -27,7 +27,7 @@ from hub.sdk.provider.declaration import (
     PastedMethod,
     ProviderDeclaration,
 )
-from hub.sdk.provider.steps import Signing
+from hub.sdk.provider.steps import Signing, Who
 from hub.sdk.response import Rule
 
 Effort = Literal["nothing to register", "paste a key", "register an app"]
@@ -35,6 +35,7 @@ Effort = Literal["nothing to register", "paste a key", "register an app"]
 
 _ORIGIN = re.compile(r"https?://[^/?#]*")
 _ORIGIN_MARK = re.compile(r"https?://", re.IGNORECASE)
+_BASE = re.compile(r"\{base\.([a-z][a-z0-9_]*)\}")
 _HOST = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?(:[0-9]{1,5})?|\[[0-9a-f:.]+\](:[0-9]{1,5})?")
 
 _PASTED: dict[str, dict[str, PastedField]] = {
@@ -72,6 +73,27 @@ def secret_part(method: Method, kept: Mapping[str, Any]) -> dict[str, Any]:
 def signing_of(method: Method) -> Signing:
     """How its credentials are put on requests."""
     return method.sign or _SIGNED.get(method.kind, BEARER)
+
+
+def unasked(declared: ProviderDeclaration, method: Method) -> frozenset[str]:
+    """The settings that accounts of this kind do without: those that only other ways ask for."""
+    asked = {name for name, one in declared.settings.items() if not one.found}
+    return frozenset() if method.settings is None else frozenset(asked - set(method.settings))
+
+
+def based(base_url: str, method: Method) -> str:
+    """A connector's ``base_url`` for accounts of this kind: ``{base.x}`` at its beginning is the way's own address.
+
+    Raises ``ConnectorError`` where the way has no such address.
+    """
+    found = _BASE.match(base_url)
+    if found is None:
+        return base_url
+    base = method.bases.get(found[1])
+    if base is None:
+        known = ", ".join(f"{{base.{name}}}" for name in sorted(method.bases)) or "none"
+        raise ConnectorError(f"base_url: {found[0]} is no base of its provider; there are: {known}.")
+    return base.rstrip("/") + base_url[found.end() :]
 
 
 def mints(method: Method) -> bool:
@@ -148,10 +170,14 @@ class Provider:
             kept.append(scope)
         return tuple(kept)
 
-    @cached_property
-    def asked(self) -> Mapping[str, AccountSetting]:
-        """The settings a person gives before connecting; the others are found."""
-        return {name: one for name, one in self.declared.settings.items() if not one.found}
+    def asked(self, way: Method | None = None) -> Mapping[str, AccountSetting]:
+        """The settings a person gives before connecting by this way, or by all; the others are found."""
+        without = unasked(self.declared, way) if way is not None else frozenset()
+        return {name: one for name, one in self.declared.settings.items() if not one.found and name not in without}
+
+    def who(self, way: Method) -> Who | None:
+        """How accounts of this kind are asked whose they are; None where they cannot be."""
+        return way.who or self.declared.who
 
     def found(self, told: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
         """What a vendor told, parted: settings that are found that way, and what is kept besides.
@@ -175,13 +201,18 @@ class Provider:
             settings[name] = text
         return settings, rest
 
-    def hosts(self, settings: Mapping[str, str], *, partial: bool = False) -> tuple[str, ...]:
+    def hosts(
+        self, settings: Mapping[str, str], way: Method | None = None, *, partial: bool = False
+    ) -> tuple[str, ...]:
         """The hosts credentials may go to with these settings, as declared: http:// in front of those without TLS.
-        ``partial``: those hosts are left out whose settings are still to be found.
+        Those of settings that this ``way`` does without are left out; ``partial``: also those whose settings are still
+        to be found.
 
         Raises ``ToolError`` where a setting is missing, or would make something else than a host of it.
         """
         entries: Iterable[str] = self.declared.hosts
+        without = {f"settings.{name}" for name in unasked(self.declared, way)} if way is not None else set()
+        entries = [one for one in entries if without.isdisjoint(names_of(one))]
         if partial:
             entries = [one for one in entries if all(name.partition(".")[2] in settings for name in names_of(one))]
         return tuple(self._host(entry, settings) for entry in entries)
@@ -196,10 +227,11 @@ class Provider:
             raise ToolError(f"A setting of this account of {self.title} is no part of a host name; connect it again.")
         return filled
 
-    def checked_settings(self, given: Mapping[str, str]) -> dict[str, str]:
-        """The settings of a new account, defaults filled in. Raises ``ToolError`` that names the wrong field."""
+    def checked_settings(self, given: Mapping[str, str], way: Method | None = None) -> dict[str, str]:
+        """The settings of a new account connected by this way, defaults filled in. Raises ``ToolError`` that names the
+        wrong field."""
         values: dict[str, str] = {}
-        for name, setting in self.asked.items():
+        for name, setting in self.asked(way).items():
             value = given.get(name, "").strip() or setting.default
             if not value:
                 raise ToolError(f"{setting.title} is needed. {setting.description}".strip())
@@ -243,6 +275,13 @@ def covers(hosts: tuple[str, ...], url: str) -> bool:
     return found is not None and _covers(hosts, found[0])
 
 
+def origins(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    """How URLs on those of ``hosts`` that are one host each begin, as the hub writes them: whatever begins so is on it.
+    Others may be on one all the same (``covers``)."""
+    named = [entry for entry in hosts if "*" not in entry]
+    return tuple(f"{entry if entry.startswith('http://') else f'https://{entry}'}/" for entry in named)
+
+
 @lru_cache(maxsize=4096)
 def _covers(hosts: tuple[str, ...], origin: str) -> bool:
     """The same of a URL's part before its path. Nothing drops what is remembered: it says the same for ever."""
@@ -270,10 +309,13 @@ __all__ = [
     "Effort",
     "PastedMethod",
     "Provider",
+    "based",
     "by_page",
     "covers",
     "mints",
+    "origins",
     "pasted_fields",
     "secret_part",
     "signing_of",
+    "unasked",
 ]

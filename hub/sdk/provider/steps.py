@@ -60,10 +60,10 @@ class Strict(BaseModel):
 
 class Signing(Strict):
     """How a credential is put on a request. Values take the method's own fields ({key}, {token}), {settings.x} and
-    {account.x}."""
+    {account.x}; so do the names of headers and query parameters, where the field or setting has a pattern."""
 
-    headers: dict[str, Template] = Field(default_factory=dict, description="Headers that carry it.")
-    query: dict[str, Template] = Field(default_factory=dict, description="Query parameters that carry it.")
+    headers: dict[Template, Template] = Field(default_factory=dict, description="Headers that carry it.")
+    query: dict[Template, Template] = Field(default_factory=dict, description="Query parameters that carry it.")
     body: dict[str, Template] = Field(
         default_factory=dict,
         description="Fields that carry it in the bodies that calls have: forms, multipart ones, JSON objects.",
@@ -95,12 +95,22 @@ class Who(Strict):
     """Whose account it is: asked after connecting, to name the account, to find it again, and to see that it works."""
 
     request: ProviderRequest
-    id: JsonPath = Field(description="Path to what never changes about the account.")
-    label: JsonPath = Field(description="Path to what people call the account.")
+    id: JsonPath | None = Field(
+        default=None,
+        description="Path to what never changes about the account. Without it, it is only asked whether the "
+        "credential works, and accounts are named by the person.",
+    )
+    label: JsonPath | None = Field(default=None, description="Path to what people call the account.")
     ok_if: JsonPath | None = Field(
         default=None, description="Must be true of the reply, where errors come with HTTP 200."
     )
     save: dict[str, JsonPath] = Field(default_factory=dict, description="Further values kept, as {account.x}.")
+
+    @model_validator(mode="after")
+    def _both(self) -> "Who":
+        if (self.id is None) != (self.label is None):
+            raise ValueError("who has both id and label, or neither")
+        return self
 
 
 class Tenants(Strict):
@@ -111,7 +121,11 @@ class Tenants(Strict):
     request: ProviderRequest
     items: JsonPath = Field(default="@", description="Path to the list.")
     id: JsonPath = Field(description="Path, in one of the list, to what never changes about it.")
-    label: JsonPath = Field(description="Path, in one of the list, to what people call it.")
+    label: JsonPath | None = Field(
+        default=None,
+        description="Path, in one of the list, to what people call it. Without it the account is called as who says.",
+    )
+    signed: bool = Field(default=True, description="Whether the credential goes on the request.")
     save: dict[str, JsonPath] = Field(
         default_factory=dict,
         description="Values kept of the one chosen, as {account.x}, or as a setting that is found.",

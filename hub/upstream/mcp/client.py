@@ -282,7 +282,7 @@ class Client:
         none. On a pipe it lasts as long as the connection. ``uris`` are the resources watched by it (2026-07-28; the
         eras before are told by requests)."""
         if not self.modern:
-            await self._wire.listen(changed)
+            await self._hear_stream(changed)
             return True
         wants: Message = {
             f"{name}ListChanged": True for name in ("tools", "prompts", "resources") if self.has(name, "listChanged")
@@ -302,6 +302,18 @@ class Client:
             if subscribed is not None:
                 subscribed.cancel()
                 await asyncio.gather(subscribed, return_exceptions=True)
+
+    async def _hear_stream(self, changed: Conversation) -> None:
+        wire = self._wire
+        if not isinstance(wire, StreamableHttp):
+            return await wire.listen(changed)
+        try:
+            await self._ear.listen(wire, changed)
+        except NotMcp as wrong:
+            # A session that ended, or a server without such a stream? A request that is answered tells.
+            if wire.session is not None and wrong.status in (400, 404):
+                await self.ask("ping", {})
+            raise
 
     async def close(self) -> None:
         """End the connection. Never raises."""

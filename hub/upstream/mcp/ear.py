@@ -1,16 +1,15 @@
-"""``Ear``: holds open the stream on which a server of 2025-11-25 may ask by itself, for as long as calls are under way.
+"""``Ear``: the one stream on which a server of 2025-11-25 speaks by itself, held open as long as somebody hears it.
 
-Nothing else listens at a session that is one account's. What comes there is led to its call by ``http.py``.
+Calls hold it open so that the server can ask during them, and whoever follows the server holds it open for its news;
+one stream serves both, as many servers allow no second one. What comes there is led to its call by ``http.py``.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
-from hub.errors import HubError
-from hub.upstream.errors import TransportError
-from hub.upstream.mcp.wire import METHOD_NOT_FOUND, Conversation, Message, NotMcp, RpcError, SessionEnded, Unauthorized
+from hub.upstream.mcp.wire import METHOD_NOT_FOUND, Conversation, Message, RpcError
 
 OPENING = 5.0
 """Seconds a call waits at most for the stream to be open."""
@@ -34,32 +33,57 @@ class Ear:
     def __init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
         self._users = 0
+        self._hear: Conversation = _deaf
 
     @asynccontextmanager
     async def open(self, stream: Stream | None) -> AsyncIterator[None]:
-        """Hold the stream open: one for all calls, and none where it is open already or the server has none."""
+        """Hold the stream open during a call; not where the server has none."""
         if stream is None or stream.silent:
             yield
             return
-        self._users += 1
+        task = self._taken(stream)
         try:
-            if self._task is None and not stream.listening.is_set():
-                self._task = asyncio.create_task(_listened(stream))
-            if self._task is not None and not stream.listening.is_set():
+            if not stream.listening.is_set():
                 opened = asyncio.create_task(stream.listening.wait())
-                await asyncio.wait({self._task, opened}, timeout=OPENING, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({task, opened}, timeout=OPENING, return_when=asyncio.FIRST_COMPLETED)
                 opened.cancel()
             yield
         finally:
-            self._users -= 1
-            if self._users == 0 and self._task is not None:
-                self._task.cancel()
-                self._task = None
+            self._left()
+
+    async def listen(self, stream: Stream, hear: Conversation) -> None:
+        """Hold the stream open until it ends, and hear what belongs to no call. Raises why it ended."""
+        task = self._taken(stream)
+        self._hear = hear
+        try:
+            await asyncio.wait({task})
+            if not task.cancelled():
+                task.result()
+        finally:
+            self._hear = _deaf
+            self._left()
+
+    def _taken(self, stream: Stream) -> "asyncio.Task[None]":
+        self._users += 1
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(stream.listen(self._told), name="mcp stream of a GET")
+            self._task.add_done_callback(_looked_at)
+        return self._task
+
+    def _left(self) -> None:
+        self._users -= 1
+        if self._users == 0 and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _told(self, method: str, params: Mapping[str, Any]) -> Message | None:
+        return await self._hear(method, params)
 
 
-async def _listened(stream: Stream) -> None:
-    with suppress(TransportError, NotMcp, Unauthorized, SessionEnded, TimeoutError, HubError):
-        await stream.listen(_deaf)
+def _looked_at(task: "asyncio.Task[None]") -> None:
+    """Why the stream ended is told to whoever listens; calls go on without it."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _deaf(method: str, params: Mapping[str, Any]) -> Message | None:

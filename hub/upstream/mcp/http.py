@@ -68,6 +68,7 @@ class StreamableHttp:
     def settled(self, version: str) -> None:
         """See ``Wire``."""
         self._version = version
+        self.silent = False
 
     async def request(
         self, message: Message, hear: Conversation, *, headers: Mapping[str, str], seconds: float | None
@@ -173,7 +174,7 @@ class StreamableHttp:
         Many servers send there what belongs to a call: it goes to the call it names, or to the only one under way.
         """
         reading = _Reading(None, hear)
-        outgoing = self._get({})
+        outgoing = self._get({}, standing=True)
         async with self._streams.stream(outgoing, connector=self._connector, timeout=HEAD_SECONDS) as reply:
             if reply.status != 200 or not reply.headers.get("content-type", "").startswith("text/event-stream"):
                 self.silent = reply.status in (200, 400, 404, 405, 501)
@@ -211,10 +212,12 @@ class StreamableHttp:
 
     def _post(self, message: Message, headers: Mapping[str, str]) -> Outgoing:
         held = self._all({"Content-Type": "application/json", "Accept": _ACCEPT, **headers})
-        return Outgoing("POST", self._url, held, orjson.dumps(message))
+        standing = message.get("method") == "subscriptions/listen"
+        return Outgoing("POST", self._url, held, orjson.dumps(message), standing=standing)
 
-    def _get(self, headers: Mapping[str, str]) -> Outgoing:
-        return Outgoing("GET", self._url, self._all({"Accept": "text/event-stream", **headers}), repeatable=True)
+    def _get(self, headers: Mapping[str, str], *, standing: bool = False) -> Outgoing:
+        held = self._all({"Accept": "text/event-stream", **headers})
+        return Outgoing("GET", self._url, held, repeatable=True, standing=standing)
 
     def _all(self, headers: Mapping[str, str]) -> dict[str, str]:
         held = {**self._headers, **headers}

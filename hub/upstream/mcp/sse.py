@@ -56,7 +56,8 @@ class HttpSse:
     async def _read(self) -> None:
         why: Exception = Lost("its stream ended")
         try:
-            outgoing = Outgoing("GET", self._url, {**self._headers, "Accept": "text/event-stream"}, repeatable=True)
+            headers = {**self._headers, "Accept": "text/event-stream"}
+            outgoing = Outgoing("GET", self._url, headers, repeatable=True, standing=True)
             async with self._streams.stream(outgoing, connector=self._connector, timeout=HEAD_SECONDS) as reply:
                 if reply.status in (401, 403):
                     raise Unauthorized

@@ -13,7 +13,6 @@ from hub.gateway.accounts import Invited, Links
 from hub.gateway.authorize import allowed
 from hub.identity import Caller
 from hub.registry import Catalog, Loaded
-from hub.sdk.provider import OAuthMethod, OperatorMethod, Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +45,11 @@ class Apps:
             if provider is None or compiled is None or not _used(loaded, caller):
                 continue
             labels = tuple(one.label for one in mine if one.provider == provider.name)
-            if not labels and not await self._connectable(provider):
+            if not labels and not await self._brokerage.broker.checkup.connectable(provider):
                 continue
             path = f"{self._links.path(Invited.by(caller), loaded.name)}&next={quote(back, safe='')}"
             found.append(App(loaded.name, compiled.title, provider.effort, labels, path))
         return sorted(found, key=lambda app: app.title.casefold())
-
-    async def _connectable(self, provider: Provider) -> bool:
-        """Whether a person can connect an account now, without the operator."""
-        for method in provider.methods.values():
-            if isinstance(method, OperatorMethod):
-                continue
-            if not isinstance(method, OAuthMethod):
-                return True
-            client = await self._brokerage.clients.find(provider.name)
-            if client is not None and client.client_id:
-                return True
-        return False
 
 
 def _used(loaded: Loaded, caller: Caller) -> bool:

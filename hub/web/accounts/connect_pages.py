@@ -13,9 +13,11 @@ from aiohttp import web
 from hub.broker.assembly import Brokerage
 from hub.broker.connecting import Connected, Undecided, Wanted
 from hub.broker.endpoint import wanted_scopes
+from hub.broker.health import lacking
 from hub.broker.refused import ConnectRefused
 from hub.errors import HubError, OperatorNeeded, ToolError
 from hub.gateway.accounts import Invited, Links
+from hub.gateway.scopes import enabled_scopes
 from hub.registry import Catalog, Loaded
 from hub.sdk.provider import (
     DeviceMethod,
@@ -135,12 +137,9 @@ class ConnectPages:
         self, who: SignedIn, loaded: Loaded, provider: Provider, mine: list[Connection]
     ) -> dict[str, tuple[str, ...]]:
         """The accounts that do not allow all the tools use, and what they lack."""
-        found = {}
-        for one in mine:
-            if one.scopes and isinstance(provider.methods.get(one.method), GrantMethod):
-                wish = await self._wishes.of(who.user, loaded, provider, None, one)
-                found[one.id] = wish.more
-        return {id: more for id, more in found.items() if more}
+        wanted = enabled_scopes(loaded, await self._wishes.callers(who.user))
+        found = {one.id: lacking(one, provider, wanted) for one in mine}
+        return {id: missing for id, missing in found.items() if missing}
 
     async def _way(self, name: str, provider: Provider, wish: Wish) -> dict[str, Any] | None:
         """One way to connect, as the page shows it."""
@@ -152,6 +151,7 @@ class ConnectPages:
             "title": method.title or f"Connect {provider.title}",
             "oauth": by_page(method),
             "device": isinstance(method, DeviceMethod),
+            "settings": provider.asked(method),
             "fields": pasted_fields(method),
             "steps": method.steps,
             "get_at": getattr(method, "get_at", None),
@@ -193,7 +193,7 @@ class ConnectPages:
         name = request.match_info["method"]
         back, link = local_path(form.get("next"), ""), form.get("t", "")
         try:
-            settings = provider.checked_settings(_prefixed(form, _SETTING))
+            settings = provider.checked_settings(_prefixed(form, _SETTING), provider.methods.get(name))
             invited = self._invited(who, loaded, link)
             mine = [one for one in await self._rows.list(who.user.id) if one.provider == provider.name]
             again = _again(form.get("again") or "no", None, provider, mine)
@@ -324,7 +324,9 @@ def _again(
     if found is not None or wanted:
         return found
     waiting = [one for one in mine if one.health == "needs_sign_in" or one.wanted]
-    return waiting[0] if provider.declared.who is None and len(waiting) == 1 else None
+    whos = [provider.who(method) for method in provider.methods.values()]
+    nobody = all(who is None or who.id is None for who in whos)
+    return waiting[0] if nobody and len(waiting) == 1 else None
 
 
 def _prefixed(form: Mapping[str, str], prefix: str) -> dict[str, str]:

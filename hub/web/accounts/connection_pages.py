@@ -3,17 +3,21 @@
 Those shared with them stand beside, to be used and not to be changed. What admins see besides is ``oversight.py``'s.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
 from hub.broker.assembly import Brokerage
+from hub.broker.health import Health
 from hub.broker.refused import ConnectRefused
-from hub.clock import Clock
-from hub.gateway.own_tools import health_of
-from hub.registry import Catalog
+from hub.gateway.account_list import health_in
+from hub.identity import Caller
+from hub.registry import Catalog, Loaded
 from hub.store import Store
+from hub.store.connections import Connection
+from hub.store.shares import Shared
 from hub.web.accounts.oversight import Oversight
+from hub.web.accounts.wishes import Wishes
 from hub.web.people.pages import form_of, page, see, shown
 from hub.web.people.session import require_sign_in
 
@@ -23,11 +27,11 @@ PATH = "/account/connections"
 class ConnectionPages:
     """The pages of accounts that are connected."""
 
-    def __init__(self, brokerage: Brokerage, catalog: Callable[[], Catalog], store: Store, clock: Clock) -> None:
+    def __init__(self, brokerage: Brokerage, catalog: Callable[[], Catalog], store: Store, wishes: Wishes) -> None:
         self._brokerage = brokerage
         self._catalog = catalog
         self._rows = store.connections
-        self._clock = clock
+        self._wishes = wishes
         self._oversight = Oversight(brokerage, store)
 
     def routes(self, app: web.Application) -> None:
@@ -40,22 +44,29 @@ class ConnectionPages:
 
     async def _listed(self, request: web.Request) -> web.Response:
         who = await require_sign_in(request)
-        catalog, now = self._catalog(), self._clock.now()
+        catalog = self._catalog()
         mine = await self._rows.list(who.user.id)
+        callers = await self._wishes.callers(who.user)
         rows = []
         for one in mine:
-            provider = catalog.providers.get(one.provider)
-            apps = [name for name, loaded in catalog.connectors.items() if loaded.provider is provider and provider]
+            app, health = await self._fares(who.user.id, one, callers)
             rows.append(
                 {
                     "kept": one,
-                    "title": provider.title if provider is not None else one.provider,
-                    "app": apps[0] if apps else None,
-                    "health": health_of(one, now),
+                    "title": _title(catalog, one.provider),
+                    "app": app,
+                    "health": health,
                     "several": sum(other.provider == one.provider for other in mine) > 1,
                 }
             )
-        shared = (await self._brokerage.broker.shared(who.user.id)).values()
+        shared = [
+            (
+                one,
+                _title(catalog, one.connection.provider),
+                await self._fares(who.user.id, one.connection, callers, one),
+            )
+            for one in (await self._brokerage.broker.shared(who.user.id)).values()
+        ]
         halted = await self._oversight.halts() if who.admin else []
         overseen = await self._oversight.rows(who) if who.admin else None
         offered = [loaded for loaded in catalog.connectors.values() if loaded.provider is not None]
@@ -65,10 +76,26 @@ class ConnectionPages:
             who=who,
             rows=rows,
             offered=offered,
-            shared=[(one, _title(catalog, one.connection.provider)) for one in shared],
+            shared=[(one, title, health) for one, title, (_, health) in shared],
             overseen=overseen,
             halted=halted,
         )
+
+    async def _fares(
+        self, user_id: str, kept: Connection, callers: Sequence[Caller], shared: Shared | None = None
+    ) -> tuple[str | None, Health]:
+        """How an account fares at the first of its provider's apps where it does not work, and which app that is; at
+        the first of all where it works at every one."""
+        broker = self._brokerage.broker
+        apps: list[Loaded] = [
+            loaded
+            for loaded in self._catalog().connectors.values()
+            if loaded.provider is not None and loaded.provider.name == kept.provider
+        ]
+        if not apps:
+            return None, await broker.checkup.of(user_id, kept)
+        found = [(one.name, await health_in(broker, user_id, kept, one, callers, shared)) for one in apps]
+        return next((one for one in found if one[1].state != "ok"), found[0])
 
     async def _rename(self, request: web.Request) -> web.Response:
         who = await require_sign_in(request)

@@ -29,4 +29,4 @@ def account_routes(
     whose door (``people.session.open_door``) is open already. ``made`` is told of each new account."""
     ConnectPages(brokerage, catalog, links, store, wishes, made).routes(app)
     ClientPage(brokerage, catalog).routes(app)
-    ConnectionPages(brokerage, catalog, store, clock).routes(app)
+    ConnectionPages(brokerage, catalog, store, wishes).routes(app)

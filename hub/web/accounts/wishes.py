@@ -46,12 +46,14 @@ class Wishes:
         if invited is not None and invited.scopes and again is not None:
             wanted = invited.scopes
         else:
-            wanted = enabled_scopes(loaded, await self._callers(user, invited))
+            wanted = enabled_scopes(loaded, await self.callers(user, invited))
         granted = again.scopes if again is not None else frozenset()
         scopes = asked_for(self._catalog(), provider, granted=granted, wanted=wanted)
         return Wish(scopes, provider.missing(granted, wanted) if granted else ())
 
-    async def _callers(self, user: User, invited: Invited | None) -> list[Caller]:
+    async def callers(self, user: User, invited: Invited | None = None) -> list[Caller]:
+        """The person through each client that may call for them; through the one a link is for, where there is one.
+        Where nothing is let in yet, as one that may do everything."""
         if invited is not None and invited.effects is not None:
             found = self._caller(user, invited.effects, invited.profile)
             return [found] if found is not None else []

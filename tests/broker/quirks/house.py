@@ -22,8 +22,9 @@ from hub.sdk.effect import EFFECTS
 from hub.sdk.talk import Silence
 from hub.web.people.cookies import Cookies
 from tests.broker.quirks.vendor import PLANTED, Asked, Vendor
-from tests.broker.scene import Browser, Page, free_port, text_of
+from tests.broker.scene import Browser, Page, text_of
 from tests.oauth.scene import ShiftedClock
+from tests.ports import free_port
 
 MOST = 120
 OPERATORS, OPERATOR_KEY = "qop", PLANTED + "operator-key"
@@ -49,6 +50,17 @@ CONNECTOR: dict[str, Any] = {
         "away": {"description": "Read what leads away.", "effect": "read", "request": {"path": "/away"}},
     },
 }
+
+
+class HastyClock(ShiftedClock):
+    """The same, and what waits between one second and five (a retry, a second look at a row) has waited at once. What
+    comes round and round waits less or longer, and is left to the machine's clock."""
+
+    async def sleep(self, seconds: float) -> None:
+        if 1 < seconds < 5:
+            self.advance(seconds)
+            seconds = 0
+        await super().sleep(seconds)
 
 
 def laid(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -255,7 +267,7 @@ async def quirk_house(folder: Path) -> AsyncIterator[QuirkHouse]:
         "providers": {OPERATORS: {"credential": {"key": OPERATOR_KEY}}},
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(settings), "utf-8")
-    clock = ShiftedClock()
+    clock = HastyClock()
     hub = await Hub.start(config.load(folder / "config.yaml", {}), clock=clock)
     served = TestServer(application(hub), host="localhost", port=own)
     await served.start_server()

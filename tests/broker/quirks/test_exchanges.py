@@ -13,19 +13,26 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 @shows("ClientCredentialsMethod.kind=client_credentials", "ClientCredentialsMethod.token",
-       "ClientCredentialsMethod.scopes", "ClientCredentialsMethod.refresh")  # fmt: skip
+       "ClientCredentialsMethod.scopes", "ClientCredentialsMethod.refresh",
+       "ClientCredentialsMethod.wrong_turns")  # fmt: skip
 async def test_a_clients_own_credentials_are_exchanged_and_asked_for_again(house: QuirkHouse) -> None:
     way = {
         "kind": "client_credentials", "scopes": {"always": ["a", "b"]}, "refresh": {"mode": "none"},
         "token": {"url": "{at}/token", "client_auth": "basic", "params": {"account_id": "7"}},
+        "wrong_turns": [{"when": "ip_not_allowed", "tell": "Let the hub's address in"}],
     }  # fmt: skip
     case = await house.case(way, whole=True, client=False)
+    case.vendor.on["/token"] = lambda asked: case.vendor.refused(asked, "ip_not_allowed", 403)
+    for words in ("Only the operator", "Let the hub's address in"):
+        assert words in (await case.paste(client_id="client-1", client_secret=case.vendor.client_secret)).alert
+    del case.vendor.on["/token"]
     await case.connected(client_id="client-1", client_secret=case.vendor.client_secret)
     asked = case.vendor.last("/token").form
     assert (asked["grant_type"], asked["account_id"], asked["scope"]) == ("client_credentials", "7", "a b")
+    before = case.vendor.count("/token")
     house.clock.advance(3601)
     await case.works()
-    assert case.vendor.count("/token") == 2
+    assert case.vendor.count("/token") == before + 1
 
 
 @shows("ClientCredentialsMethod.fields", "ClientCredentialsMethod.get_at")

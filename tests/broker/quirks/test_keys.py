@@ -11,10 +11,13 @@ from tests.broker.quirks import (
     test_own_code,
     test_pasting,
     test_renewals,
+    test_service_accounts,
     test_tenants,
 )
 
-MODULES = (test_exchanges, test_grants, test_own_code, test_pasting, test_renewals, test_tenants)
+MODULES = (
+    test_exchanges, test_grants, test_own_code, test_pasting, test_renewals, test_service_accounts, test_tenants,
+)  # fmt: skip
 """Importing them notes what their tests show."""
 
 KEYS = {
@@ -102,6 +105,7 @@ KEYS = {
     "one credential of the operator's for all": "OperatorMethod.kind=operator",
     "a header with the client id on every call": "Authorize.save",
     "personal keys without Bearer": "Way.sign",
+    "the same calls at another address for another kind of account": "Way.bases",
     "an issuer that must be checked": "OAuthMethod.issuer",
 }
 """What vendors are known for, and the key that says it."""

@@ -1,11 +1,15 @@
 """Quirks of what is pasted and of signing, one test for each; and the operator's one credential."""
 
 import pytest
+import yaml
+from aiohttp import encode_basic_auth
 
 from tests.broker.quirks.house import OPERATOR_KEY, OPERATORS, QuirkHouse
 from tests.broker.quirks.keys import shows
+from tests.broker.quirks.test_health import listed
 from tests.broker.quirks.vendor import KEY, PLANTED, told
 from tests.broker.scene import text_of
+from tests.programs.processes import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -109,11 +113,62 @@ async def test_a_key_goes_in_front_of_the_path(house: QuirkHouse) -> None:
 @shows("OperatorMethod.kind=operator", "OperatorMethod.fields")
 async def test_the_operators_one_credential_signs_for_everybody(house: QuirkHouse) -> None:
     way = {"kind": "operator", "fields": {"key": {"title": "Key"}}, "sign": {"headers": {"X-Key": "{key}"}}}
-    missing = await (await house.case(way, whole=True, client=False)).call()
+    unset = await house.case(way, whole=True, client=False)
+    missing = await unset.call()
     assert f"providers.q{len(house.vendors)}.credential" in text_of(missing)
+    row = await listed(unset)
+    assert (row["account"], row["health"], "Only the operator" in row["next"]) == ("operator", "needs_operator", True)
     case = await house.case(way, whole=True, client=False, name=OPERATORS)
     case.vendor.good.add(OPERATOR_KEY)
     await case.works()
     assert case.vendor.last("/api").headers["X-Key"] == OPERATOR_KEY
+    assert await listed(case) == {"app": case.name, "account": "operator", "health": "ok"}
     case.vendor.good.clear()
     assert (await case.call())["_meta"]["hub/error"]["kind"] == "operator_needed"
+
+
+GENERIC = ROOT / "connectors" / "generic_api_key" / "provider.yaml"
+
+
+@pytest.mark.parametrize(
+    ("way", "given", "shown"),
+    [
+        ("bearer", {"token": KEY}, ("Authorization", f"Bearer {KEY}")),
+        ("scheme", {"scheme": "Token", "key": KEY}, ("Authorization", f"Token {KEY}")),
+        ("header", {"name": "X-Own-Key", "key": KEY}, ("X-Own-Key", KEY)),
+        ("query", {"name": "api[key]", "key": KEY}, ("api[key]", KEY)),
+        ("basic", {"username": "ada", "password": KEY}, ("Authorization", encode_basic_auth("ada", KEY))),
+    ],
+)
+async def test_any_api_takes_its_key_where_the_person_says(
+    house: QuirkHouse, way: str, given: dict[str, str], shown: tuple[str, str]
+) -> None:
+    name = f"q{len(house.vendors) + 1}"
+    # The vendor of these tests has no TLS; all else is as it ships.
+    text = GENERIC.read_text("utf-8").replace("https://{", "http://{").replace('["{', '["http://{')
+    declared = yaml.safe_load(text)
+    declared["methods"]["way"] = None
+    declared["who"] |= {"id": None, "label": None}
+    case = await house.case(None, declared, {"base_url": f"http://{{settings.host}}/{name}"}, client=False)
+    at = {"setting_host": case.vendor.base.split("/")[2], "setting_probe": f"{name}/me"}
+    fields = {f"field_{field}": value for field, value in given.items()}
+    refused = await case.connect(way, **at, **fields)
+    assert "refuses this" in refused.alert
+    case.vendor.good.add(KEY)
+    done = await case.connect(way, **at, **fields)
+    assert done.title == "Connected", done.alert
+    assert at["setting_host"] in done.text, "the account bears its address, as nothing else is known of it"
+    await case.works()
+    place, value = shown
+    asked = case.vendor.last("/api")
+    assert (asked.query if place == "api[key]" else asked.headers)[place] == value
+    # A second key is an account of its own: nobody can say that it is the same person's.
+    assert (await case.connect(way, **at, **fields)).title == "Connected"
+    assert len(await house.hub.store.connections.of_provider(case.name)) == 2
+    if way == "header":
+        wrong = await case.connect(way, **at, **{**fields, "field_name": "Host"})
+        assert "cannot carry a credential" in wrong.alert
+        slip = await case.connect(way, **at, **{**fields, "field_name": "X Key"})
+        assert "does not look like one" in slip.alert
+        away = await case.connect(way, **{**at, "setting_host": "evil.example/x"}, **fields)
+        assert "does not look right" in away.alert
