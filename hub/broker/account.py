@@ -17,6 +17,7 @@ from hub.broker.own_code import OwnCode
 from hub.broker.signing import added, scrubbed
 from hub.broker.streams import Scrubbed
 from hub.errors import ConnectionNeeded, OperatorNeeded, ProviderUnavailable, RateLimited, Refused, ToolError
+from hub.sdk.context import Connection as Shown
 from hub.sdk.http import Outgoing, Reach, Reply
 from hub.sdk.limits import wait_asked
 from hub.sdk.provider import Provider, based, covers
@@ -32,34 +33,30 @@ _STANDS = " What the call had changed by then may stand: check before calling it
 
 
 class Account:
-    """An account for one call, by what is settled about it. Whether calls are stopped, and whether the account is still
-    there, is asked before each request that is signed, also before one is sent again."""
+    """An account for one call, by what is ``settled`` about it. Whether calls are stopped, and whether the account is
+    still there, is asked before each request that is signed, also before one is sent again."""
 
-    __slots__ = ("_acted", "_credential", "_settled", "id", "label", "several", "shown")
+    __slots__ = ("_acted", "_credential", "settled")
 
     def __init__(self, settled: Settled) -> None:
-        credential = settled.credential
-        self._settled = settled
-        self._credential = credential
+        self.settled = settled
+        self._credential = settled.credential
         self._acted = False
-        self.shown = credential.shown
-        """The account as connectors and people see it."""
-        self.id = credential.shown.id
+
+    @property
+    def id(self) -> str:
         """Which account it is, whatever its credential is today."""
-        self.label = credential.shown.label
-        """What it is called for this person."""
-        self.several = settled.several
-        """Whether the person has more at this provider."""
+        return self.settled.credential.kept.id
+
+    @property
+    def shown(self) -> Shown:
+        """The account as connectors and people see it."""
+        return self.settled.credential.shown
 
     @property
     def owner(self) -> str:
         """Whose account it is, by their id; not always who calls with it."""
         return self._credential.kept.user_id
-
-    @property
-    def key(self) -> object:
-        """What changes whenever something about the account does: what follows from it may be kept by it."""
-        return self._settled.credential.key
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -88,7 +85,7 @@ class Account:
         A refused credential is renewed once and the request sent once more. Raises what ``Send`` raises, besides
         ``ConnectionNeeded``, ``OperatorNeeded``, and the errors the provider's own rules speak of.
         """
-        settled, credential = self._settled, self._credential
+        settled, credential = self.settled, self._credential
         if not (outgoing.url.startswith(credential.origins) or covers(credential.hosts, outgoing.url)):
             return await settled.send(outgoing, reach, timeout=timeout)
         user_id = settled.user_id
@@ -98,8 +95,9 @@ class Account:
             if credential.renews and (ready := await settled.ready(credential)) is not credential:
                 credential = self._credential = ready
                 await self._permitted(acted=self._acted)
+            safe = outgoing.safe
             for again in (True, False):
-                asked = self._asked_again if outgoing.safe else partial(self._permitted, acted=True)
+                asked = self._asked_again if safe else partial(self._permitted, acted=True)
                 sent, private = credential.signature.on(outgoing, credential.traces, asked), credential.traces
                 if settled.own_code is not None and credential.provider.code is not None:
                     sent, private = await self._by_own_code(settled.own_code, credential, sent)
@@ -113,7 +111,7 @@ class Account:
                     self._heard(reply.status, reply.headers)
                 rule = _rule_on(reply, credential.provider) if credential.provider.rules else None
                 if reply.status != 401 if rule is None else rule.kind != "needs_sign_in":
-                    self._acted = self._acted or not outgoing.safe
+                    self._acted = self._acted or not safe
                     if (why := settled.halted(user_id)) is not None:
                         # What was asked before an account was disconnected is answered; after a halt, nothing is.
                         raise Refused(f"{why}{_STANDS}" if self._acted else why)
@@ -141,8 +139,8 @@ class Account:
         the vendor by now, so that the person is not led to connect anew and have it all done once more."""
         try:
             self._check()
-            if self._settled.there is not None:
-                await self._settled.there()
+            if self.settled.there is not None:
+                await self.settled.there()
         except (ConnectionNeeded, ToolError, Refused) as wrong:
             if not acted:
                 raise
@@ -154,7 +152,7 @@ class Account:
         await self._permitted(acted=self._acted)
 
     def _check(self) -> None:
-        why = self._settled.halted(self._settled.user_id)
+        why = self.settled.halted(self.settled.user_id)
         if why is not None:
             raise Refused(why)
 
@@ -183,16 +181,16 @@ class Account:
         Raises what ``streams`` raises, ``ConnectionNeeded`` (also for scopes the account lacks), and ``ToolError``.
         """
         if not covers(self._credential.hosts, outgoing.url):
-            raise ToolError(f"{urlsplit(outgoing.url).hostname} is no host the account {self.label} is for.")
+            raise ToolError(f"{urlsplit(outgoing.url).hostname} is no host the account {self.shown.label} is for.")
         await self._permitted(acted=False)
         try:
             async with self._streamed(streams, outgoing, connector, timeout) as reply:
                 yield reply
             self._check()
         except ConnectionNeeded as wrong:
-            if self._settled.shared is None:
+            if self.settled.shared is None:
                 raise
-            raise for_owner(self._settled.shared, wrong) from None
+            raise for_owner(self.settled.shared, wrong) from None
 
     @asynccontextmanager
     async def _streamed(
@@ -202,7 +200,7 @@ class Account:
         connector: str,
         timeout: float,  # noqa: ASYNC109 - as above
     ) -> AsyncIterator[Streamed]:
-        self._credential = await self._settled.ready(self._credential)
+        self._credential = await self.settled.ready(self._credential)
         for again in (True, False):
             credential = self._credential
             sent = credential.signature.on(outgoing, credential.traces)
@@ -213,7 +211,7 @@ class Account:
                     return
                 status, challenge = reply.status, challenge_of(reply.headers.get("www-authenticate", ""))
             await self._permitted(acted=False)
-            renewed = await self._settled.renew(credential) if again and status == 401 else None
+            renewed = await self.settled.renew(credential) if again and status == 401 else None
             if renewed is None:
                 break
             self._credential = renewed
@@ -221,10 +219,10 @@ class Account:
 
     async def _declined(self, status: int, challenge: Challenge, outgoing: Outgoing) -> None:
         """Raise what a refused request of a stream means."""
-        if status == 403 and challenge.error == "insufficient_scope" and self._settled.lacks is not None:
-            raise await self._settled.lacks(self._credential, challenge)
+        if status == 403 and challenge.error == "insufficient_scope" and self.settled.lacks is not None:
+            raise await self.settled.lacks(self._credential, challenge)
         if status == 401:
-            await self._settled.judge(self._credential)
+            await self.settled.judge(self._credential)
         host, label = urlsplit(outgoing.url).hostname, self._credential.kept.label
         raise ToolError(f"{host} refused this request (HTTP {status}) of the account {label}: it may not do this.")
 
@@ -235,8 +233,8 @@ class Account:
 
     def _noted(self, wrong: ProviderUnavailable) -> None:
         """Remember that the vendor gave no answer, or asked to wait."""
-        if self._settled.pauses is not None:
-            self._settled.pauses.note(self._credential.kept, self._credential.provider.title, wrong)
+        if self.settled.pauses is not None:
+            self.settled.pauses.note(self._credential.kept, self._credential.provider.title, wrong)
 
     def _heard(self, status: int, headers: Mapping[str, str]) -> None:
         """Remember what a reply's status says of the vendor."""
@@ -244,14 +242,14 @@ class Account:
             self._noted(RateLimited("", after=wait_asked(headers)))
         elif status in _DOWN:
             self._noted(ProviderUnavailable("", after=wait_asked(headers)))
-        elif self._settled.pauses is not None:
-            self._settled.pauses.answered(self._credential.kept)
+        elif self.settled.pauses is not None:
+            self.settled.pauses.answered(self._credential.kept)
 
     def _passed(self, reply: Reply, rule: Rule | None) -> Reply:
         """The reply; raises where the provider's rules say that it is an error. They apply before a connector's own."""
         if rule is not None and rule.kind != "ok":
             try:
-                verify(reply, Reading(rules=(rule,)), connector=self._settled.connector, signed=True)
+                verify(reply, Reading(rules=(rule,)), connector=self.settled.connector, signed=True)
             except RateLimited as wrong:
                 self._noted(wrong)
                 raise

@@ -77,16 +77,15 @@ class Broker:
         """Of these, the ones that are shared with them, by id."""
         return (await self._holdings.of(user_id)).shared
 
-    def known(self, user_id: str, purpose: Purpose, named: str | None) -> Account | None:
+    def known(self, user_id: str, purpose: Purpose, named: str | None, now: float) -> Account | None:
         """The account ``account`` found before, where nothing about the person's accounts has changed since; whether
-        calls are stopped is asked before each request."""
+        calls are stopped is asked before each request. ``now`` is by the monotonic clock."""
         held = self._holdings.known.get(user_id)
-        settled = held.settled.get((purpose, named)) if held is not None else None
+        settled = held.settled.get(purpose if named is None else (purpose, named)) if held is not None else None
         if settled is None:
             return None
-        id = settled.credential.kept.id
-        if self._clock.monotonic() - self._touched.get(id, _NEVER) >= TOUCHED:
-            self._touch(id)
+        if now - self._touched.get(settled.id, _NEVER) >= TOUCHED:
+            self._touch(settled.id)
         return Account(settled)
 
     async def account(self, user_id: str, purpose: Purpose, named: str | None, send: Send) -> Account:
@@ -105,7 +104,7 @@ class Broker:
         if credential.kept.health == "ok":
             if len(held.settled) >= _SETTLED:
                 held.settled.clear()
-            held.settled[purpose, named] = settled
+            held.settled[purpose if named is None else (purpose, named)] = settled
         self._touch(credential.kept.id)
         return Account(settled)
 

@@ -6,6 +6,7 @@ Plain data, kept in memory only. What a call does with them is ``account.py``'s.
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from hub.broker.discovery.metadata import Challenge
 from hub.broker.own_code import OwnCode
@@ -96,3 +97,11 @@ class Settled:
     there: Callable[[], Awaitable[None]] | None = None
     shared: Shared | None = None
     pauses: Pauses | None = None
+    id: str = field(init=False)
+    told: Mapping[str, Any] = field(init=False)
+    """What programs are told of it with every answer."""
+
+    def __post_init__(self) -> None:
+        kept = self.credential.kept
+        object.__setattr__(self, "id", kept.id)
+        object.__setattr__(self, "told", {"hub/account": {"label": kept.label}})

@@ -25,8 +25,8 @@ class Holding:
     shared: Mapping[str, Shared]
     agreed: frozenset[Agreement]
     credentials: dict[str, Credential] = field(default_factory=dict)
-    settled: dict[tuple[Purpose, str | None], Settled] = field(default_factory=dict)
-    """What was found before, by what it was for and what was named, and does not depend on the time."""
+    settled: dict[Purpose | tuple[Purpose, str], Settled] = field(default_factory=dict)
+    """What was found before, by what for and what was named, if anything was, and does not depend on the time."""
 
 
 class Holdings:

@@ -16,6 +16,7 @@ from hub.errors import OperatorNeeded
 from hub.sdk.http import Outgoing, Reply
 from hub.sdk.placeholders import ABSENT, Pattern, Scope
 from hub.sdk.provider import Method, Signing, pasted_fields
+from hub.upstream.round_trip import Headers
 
 HIDDEN = "[credential removed]"
 """What stands in a reply where an app repeated a credential."""
@@ -83,7 +84,7 @@ class Signature:
         asked, url, body = outgoing.headers, outgoing.url, outgoing.body
         if asked and not self.names.isdisjoint([name.lower() for name in asked]):
             asked = {name: value for name, value in asked.items() if name.lower() not in self.names}
-        headers = {**asked, **self.headers}
+        headers = {**asked, **self.headers} if asked else self.headers
         if self.query:
             parts = urlsplit(url)
             pairs = [pair for pair in parts.query.split("&") if pair]
@@ -204,15 +205,17 @@ def scrubbed(
 ) -> Reply:
     """``reply`` as if ``asked`` had been sent: an app may repeat what it was sent, and what it repeats is not passed
     on to the connector, the model or a log. ``spelled`` are the ``spellings`` of the secrets."""
-    body, headers = reply.body, reply.headers
-    told = "\n".join(headers.values())
+    body, headers, told = reply.body, reply.headers, ""
     url = asked.url if reply.url == sent.url else reply.url
-    for secret in secrets:
-        if secret in told or secret.encode() in body or secret in url:
-            break
-    else:
-        if not spelled:
+    if isinstance(headers, Headers) and not spelled:
+        headers.hide(secrets, HIDDEN)
+        for secret in secrets:
+            if secret.encode() in body or secret in url:
+                break
+        else:
             return reply if url == reply.url else Reply(reply.status, url, headers, body)
+    else:
+        told = "\n".join(headers.values())
     for secret in secrets:
         body = body.replace(secret.encode(), HIDDEN.encode())
         url = url.replace(secret, quote(HIDDEN))

@@ -35,8 +35,9 @@ _LOOK = 0.25
 class Accounts(Protocol):
     """Where accounts come from (``hub.broker.Broker``; a stand-in while recordings are replayed)."""
 
-    def known(self, user_id: str, purpose: Purpose, named: str | None) -> Account | None:
-        """The account for a call, where it was found before and nothing has changed since."""
+    def known(self, user_id: str, purpose: Purpose, named: str | None, now: float) -> Account | None:
+        """The account for a call, where it was found before and nothing has changed since; ``now`` is by the monotonic
+        clock."""
         ...
 
     async def account(self, user_id: str, purpose: Purpose, named: str | None, send: Send) -> Account:
@@ -119,20 +120,21 @@ class Doors:
         self._clock = clock
         self._send = send
         self._purposes: dict[tuple[str, Effect, tuple[str, ...]], tuple[Catalog, Purpose]] = {}
+        self._of_tools: dict[str, tuple[Entry, Purpose]] = {}
         self.links = links
 
     def forget(self) -> None:
         """Drop what was kept of a catalog (it changed)."""
         self._purposes.clear()
+        self._of_tools.clear()
 
-    def known(self, catalog: Catalog, entry: Entry, caller: Caller, named: Any) -> Account | None:
+    def known(self, entry: Entry, caller: Caller, named: Any, now: float) -> Account | None:
         """The account of a call of this tool, where it was found before and nothing has changed since; else it is
-        ``account`` that finds it."""
-        tool = entry.tool
-        kept = self._purposes.get((entry.connector.name, tool.effect, tool.scopes))
-        if kept is None or kept[0] is not catalog or self._accounts is None:
+        ``account`` that finds it. ``now`` is by the monotonic clock."""
+        kept = self._of_tools.get(entry.full_name)
+        if kept is None or kept[0] is not entry or self._accounts is None:
             return None
-        return self._accounts.known(caller.user_id, kept[1], None if named is None else _label(named))
+        return self._accounts.known(caller.user_id, kept[1], None if named is None else _label(named), now)
 
     async def account(
         self,
@@ -141,18 +143,20 @@ class Doors:
         caller: Caller,
         *,
         named: Any = None,
-        effect: Effect = "read",
-        scopes: tuple[str, ...] = (),
+        entry: Entry | None = None,
         answers: Mapping[str, Any] | None = None,
     ) -> Account | None:
-        """The account of a call; None where its connector needs none.
+        """The account of a call, of the tool ``entry`` where it is one's; None where its connector needs none.
 
         Where ``answers`` hold that the person has opened the page, they are given some time to be done with it. Raises
         ``ConnectionNeeded``, ``ToolError`` and ``OperatorNeeded``.
         """
         if connector.provider is None:
             return None
+        effect, scopes = (entry.tool.effect, entry.tool.scopes) if entry is not None else ("read", ())
         purpose = self._purpose(catalog, connector, effect, scopes)
+        if entry is not None and purpose is not None:
+            self._of_tools[entry.full_name] = entry, purpose
         if self._accounts is None or purpose is None:
             raise ConnectionNeeded(
                 f"{connector.title} needs an account, and this hub connects none: set auth.mode to oauth.",

@@ -207,12 +207,12 @@ class Gateway:
                 intent = await self._records.intent(caller, entry, arguments)
             with self._alarms.within(seconds):
                 if entry.connector.provider is not None:
-                    account = self._doors.known(self._catalog(), entry, caller, checked.get("account"))
+                    account = self._doors.known(entry, caller, checked.get("account"), begun)
                     account = account or await self._account(caller, entry, checked, answers)
                 value = await self._value(caller, entry, checked, talk, answers, account)
             answer = await answered(self._files, caller, entry, value)
             if account is not None:
-                results.sign(answer, account.label, several=account.several)
+                results.sign(answer, account.settled)
             outcome = "ok"
         except ConnectionNeeded as wrong:
             outcome = "connection_needed"
@@ -232,7 +232,7 @@ class Gateway:
                 account.came_to(wrong)
             answer, outcome = failure(wrong, connector=entry.connector.name, tool=entry.full_name)
         finally:
-            used = account.id if account is not None else None
+            used = account.settled.id if account is not None else None
             self._records.ended(caller, entry, arguments, intent, outcome, self._clock.monotonic() - begun, used)
         return answer
 
@@ -251,10 +251,9 @@ class Gateway:
         self, caller: Caller, entry: Entry, arguments: Mapping[str, Any], answers: Mapping[str, Any]
     ) -> Account | None:
         """The account a call is made with; None where its connector needs none. Raises as ``Doors.account``."""
-        effect, scopes = entry.tool.effect, entry.tool.scopes
         named = arguments.get("account")
         return await self._doors.account(
-            self._catalog(), entry.connector, caller, named=named, effect=effect, scopes=scopes, answers=answers
+            self._catalog(), entry.connector, caller, named=named, entry=entry, answers=answers
         )
 
     async def _value(

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
+from hub.broker.credential import Settled
 from hub.errors import ToolError
 from hub.sdk.content import Audio, Embedded, File, Image, Link, Message, Page, Result, Text
 from hub.sdk.relay import Relayed
@@ -211,9 +212,10 @@ def messages(value: Any) -> list[dict[str, Any]]:
     return [(part if isinstance(part, Message) else Message(part)).message() for part in parts]
 
 
-def sign(answer: dict[str, Any], label: str, *, several: bool) -> None:
+def sign(answer: dict[str, Any], settled: Settled) -> None:
     """Say which account answered: for programs always, for the model where the person has several."""
-    told = {"hub/account": {"label": label}}
-    answer["_meta"] = {**meta, **told} if (meta := answer.get("_meta")) else told
-    if several:
+    meta = answer.get("_meta")
+    answer["_meta"] = {**meta, **settled.told} if meta else settled.told
+    if settled.several:
+        label = settled.credential.kept.label
         answer["content"] = [*answer.get("content", []), {"type": "text", "text": f"Account: {label}"}]

@@ -112,7 +112,7 @@ class Runs:
         ``account`` signs them, where the connector needs one. Raises ``OperatorNeeded`` when a setting is missing or
         does not fit.
         """
-        key = (connector, account.key if account is not None else None)
+        key = (connector, account.settled.credential.key if account is not None else None)
         ground = self._grounds.get(key)
         if ground is None:
             if len(self._grounds) >= GROUNDS:
@@ -126,7 +126,7 @@ class Runs:
             base_url=ground.base_url,
             headers=ground.headers,
             settings=ground.settings,
-            account=account.shown.fields if account is not None else {},
+            account=account.settled.credential.shown.fields if account is not None else {},
             signed=account is not None,
             reading=connector.reading,
             idempotent=idempotent,

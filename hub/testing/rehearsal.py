@@ -21,7 +21,7 @@ class Rehearsal:
     def __init__(self, settings: Mapping[str, str]) -> None:
         self._settings = settings
 
-    def known(self, user_id: str, purpose: Purpose, named: str | None) -> Account | None:
+    def known(self, user_id: str, purpose: Purpose, named: str | None, now: float) -> Account | None:
         """None: it is made anew for each call."""
         return None
 

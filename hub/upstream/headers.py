@@ -54,7 +54,8 @@ def sendable(headers: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     listed: set[str] = set()
     for name, value in headers.items():
         lower = _lower(name)
-        if _CONTROL.search(value):
+        # Most values are printable, which is known sooner than that they hold none of these.
+        if not value.isprintable() and _CONTROL.search(value):
             raise ToolError(f"The header {name} may not hold line breaks or other control characters.")
         if lower is not None:
             clean[lower] = (name, value.strip())

@@ -6,7 +6,7 @@ are made for every need of a browser's kind, are not. Which connection, how long
 """
 
 import asyncio
-from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import ItemsView, Iterator, Mapping, Sequence, ValuesView
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -198,12 +198,25 @@ class Headers(Mapping[str, str]):
     """A reply's headers in lower case, those that came twice joined; made when the first is looked at, as most replies
     are read without. Those that describe a compressed body are left out, as the body is unpacked."""
 
-    __slots__ = ("_came", "_made", "_unpacked")
+    __slots__ = ("_came", "_hidden", "_made", "_shown", "_unpacked")
 
     def __init__(self, came: CIMultiDictProxy[str], unpacked: bool) -> None:
         self._came = came
         self._unpacked = unpacked
+        self._hidden: Sequence[str] = ()
+        self._shown = ""
         self._made: dict[str, str] | None = None
+
+    def hide(self, texts: Sequence[str], shown: str) -> None:
+        """Have ``shown`` stand for each of ``texts`` in the values, from now on."""
+        self._hidden, self._shown = (*self._hidden, *texts) if self._hidden else texts, shown
+        if self._made is not None:
+            self._made = self._without(self._made)
+
+    def _without(self, made: dict[str, str]) -> dict[str, str]:
+        for text in self._hidden:
+            made = {name: value.replace(text, self._shown) for name, value in made.items()}
+        return made
 
     def _joined(self) -> dict[str, str]:
         if self._made is None:
@@ -213,7 +226,7 @@ class Headers(Mapping[str, str]):
                 made[lower] = f"{made[lower]}, {value}" if lower in made else value
             if self._unpacked and made.pop("content-encoding", None) is not None:
                 made.pop("content-length", None)
-            self._made = made
+            self._made = self._without(made)
         return self._made
 
     def __getitem__(self, name: str) -> str:
@@ -230,5 +243,5 @@ class Headers(Mapping[str, str]):
         return self._joined().items()
 
     def values(self) -> ValuesView[str]:
-        """All their values as they came: those of a header that came twice stand for themselves."""
-        return self._came.values()
+        """All their values."""
+        return self._joined().values()

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.broker.signing import HIDDEN, scrubbed
 from hub.errors import ToolError
 from hub.sdk.http import Outgoing
 from hub.upstream.target import Target
@@ -61,6 +62,20 @@ async def test_a_reply_of_every_lawful_length_is_read_whole(transport: Open, ans
         sender = await transport("127.0.0.1")
         reply = await sender.exchange(Outgoing("GET", url + "/"), connector="t", timeout=5)
     assert reply.body == body
+
+
+@pytest.mark.parametrize("looked", [True, False])
+async def test_what_a_vendor_repeats_in_headers_is_taken_off_whoever_looks_first(transport: Open, looked: bool) -> None:
+    secrets = ("key-of-ada-0001", "key-of-ada")
+    repeated = b"X-Key: Bearer key-of-ada-0001\r\nX-Twice: a key-of-ada\r\nX-Twice: key-of-ada-0001\r\n"
+    server, _, url = await scripted(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + repeated + b"\r\nok")
+    asked = Outgoing("GET", url + "/")
+    async with server:
+        reply = await (await transport("127.0.0.1")).exchange(asked, connector="t", timeout=5)
+    assert not looked or "key-of-ada" in str(dict(reply.headers))
+    clean = scrubbed(reply, asked, asked, secrets)
+    assert (clean.headers["x-key"], clean.headers["x-twice"]) == (f"Bearer {HIDDEN}", f"a {HIDDEN}, {HIDDEN}")
+    assert "key-of-ada" not in str([*clean.headers.values(), dict(clean.headers.items())])
 
 
 async def test_a_body_is_said_to_be_there_or_not(transport: Open) -> None:
