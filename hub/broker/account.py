@@ -29,8 +29,6 @@ from hub.upstream.streaming import Streamed
 _DOWN = frozenset({502, 503, 504})
 """What stands in front of a vendor answers so where the vendor does not."""
 
-_STANDS = " What the call had changed by then may stand: check before calling it again."
-
 
 class Account:
     """An account for one call, by what is ``settled`` about it. Whether calls are stopped, and whether the account is
@@ -46,7 +44,7 @@ class Account:
     @property
     def id(self) -> str:
         """Which account it is, whatever its credential is today."""
-        return self.settled.credential.kept.id
+        return self.settled.id
 
     @property
     def shown(self) -> Shown:
@@ -112,9 +110,9 @@ class Account:
                 rule = _rule_on(reply, credential.provider) if credential.provider.rules else None
                 if reply.status != 401 if rule is None else rule.kind != "needs_sign_in":
                     self._acted = self._acted or not safe
-                    if (why := settled.halted(user_id)) is not None:
+                    if settled.halted(user_id) is not None:
                         # What was asked before an account was disconnected is answered; after a halt, nothing is.
-                        raise Refused(f"{why}{_STANDS}" if self._acted else why)
+                        await self._permitted(acted=self._acted)
                     return reply if rule is None else self._passed(reply, rule)
                 # What was ended meanwhile is neither renewed, nor tried once more, nor asked about.
                 await self._permitted(acted=self._acted)
@@ -144,7 +142,7 @@ class Account:
         except (ConnectionNeeded, ToolError, Refused) as wrong:
             if not acted:
                 raise
-            told = f"{wrong}{_STANDS}"
+            told = f"{wrong} What the call had changed by then may stand: check before calling it again."
             raise (Refused(told) if isinstance(wrong, Refused) else ToolError(told)) from None
 
     async def _asked_again(self) -> None:

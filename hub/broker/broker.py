@@ -84,8 +84,7 @@ class Broker:
         settled = held.settled.get(purpose if named is None else (purpose, named)) if held is not None else None
         if settled is None:
             return None
-        if now - self._touched.get(settled.id, _NEVER) >= TOUCHED:
-            self._touch(settled.id)
+        self._touch(settled.id, now)
         return Account(settled)
 
     async def account(self, user_id: str, purpose: Purpose, named: str | None, send: Send) -> Account:
@@ -97,6 +96,9 @@ class Broker:
         """
         self._check_halt(user_id)
         held = await self._holdings.of(user_id)
+        found = self.known(user_id, purpose, named, self._clock.monotonic())
+        if found is not None:
+            return found
         credential = self._chosen(held, purpose, named)
         if credential is None:
             return await self._common(user_id, purpose, send)
@@ -105,7 +107,7 @@ class Broker:
             if len(held.settled) >= _SETTLED:
                 held.settled.clear()
             held.settled[purpose if named is None else (purpose, named)] = settled
-        self._touch(credential.kept.id)
+        self._touch(settled.id, self._clock.monotonic())
         return Account(settled)
 
     def _settled(self, held: Holding, credential: Credential, user_id: str, purpose: Purpose, send: Send) -> Settled:
@@ -231,7 +233,7 @@ class Broker:
 
     async def _ready(self, credential: Credential) -> Credential:
         """The credential, renewed where it is time; a live one is good enough where that fails."""
-        if not mints(credential.method):
+        if not credential.renews:
             return credential
         kept, now = credential.kept, self._clock.now()
         method = credential.method
@@ -250,7 +252,7 @@ class Broker:
 
     async def _renew(self, credential: Credential) -> Credential | None:
         """Another credential in place of one the provider refused before its time."""
-        if not mints(credential.method) or _unrenewable(credential):
+        if not credential.renews or _unrenewable(credential):
             return None
         return self._of(await self._renewals.renewed(credential.kept), credential)
 
@@ -301,9 +303,10 @@ class Broker:
         named = replace(kept, label=before.kept.label, is_default=before.kept.is_default)
         return Credential.of(named, before.provider, method, secrets)
 
-    def _touch(self, id: str) -> None:
-        self._touched[id] = self._clock.monotonic()
-        self._rows.touch(id, self._clock.now())
+    def _touch(self, id: str, now: float) -> None:
+        if now - self._touched.get(id, _NEVER) >= TOUCHED:
+            self._touched[id] = now
+            self._rows.touch(id, self._clock.now())
 
     async def close(self) -> None:
         """Wait for what must not be lost."""

@@ -7,22 +7,21 @@ as it can be; without it 8 of a fixed choice are.
 """
 
 import asyncio
-import os
 import re
 from collections.abc import Awaitable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from hub.broker.connecting import ConnectRefused, Wanted
 from hub.sdk.effect import EFFECTS
 from tests.broker.apart import Holder, World, world_at
+from tests.interleavings import interleave
 from tests.mcp_server.wire_client import Wire
 
-STORIES = int(os.environ.get("HUB_INTERLEAVINGS", "8"))
+STORIES = 8
 STEPS = 20
 AT_ONCE = 12
 some = st.integers(0, 40)
@@ -232,16 +231,5 @@ def _any(person: Holder) -> dict[str, str]:
 @pytest.mark.proves("accounts-apart")
 def test_no_call_is_ever_signed_with_anothers_credential(world: World) -> None:
     Apart.world = world
-    run_state_machine_as_test(
-        Apart,
-        settings=settings(
-            max_examples=STORIES,
-            stateful_step_count=STEPS,
-            derandomize="HUB_INTERLEAVINGS" not in os.environ,
-            deadline=None,
-            database=None,
-            phases=(Phase.generate,) if "HUB_INTERLEAVINGS" not in os.environ else (Phase.generate, Phase.shrink),
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    interleave(Apart, stories=STORIES, steps=STEPS)
     assert world.app.served > 50

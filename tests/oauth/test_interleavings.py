@@ -6,7 +6,6 @@ without it 12 of a fixed choice are.
 """
 
 import asyncio
-import os
 import re
 from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +14,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from hub.seal import fingerprint
 from hub.web.people.cookies import csrf_of
+from tests.interleavings import interleave
 from tests.oauth.ledger import CODE_SECONDS, Access, Agreement, Client, Code, Grant, Ledger, Refresh, Session, User
 from tests.oauth.scene import (
     CALLBACK,
@@ -36,7 +35,7 @@ from tests.oauth.scene import (
     opened,
 )
 
-STORIES = int(os.environ.get("HUB_INTERLEAVINGS", "12"))
+STORIES = 12
 STEPS = 30
 PASSWORD = "nine violet umbrellas"
 DOORS = (None, "notes_only", "looking")
@@ -366,15 +365,4 @@ def _shown(session: Session) -> dict[str, str]:
 @pytest.mark.proves("identity-apart", "gravitee-token-cache")
 def test_no_token_ever_gives_anothers_identity_or_more_than_was_agreed_to(world: World) -> None:
     Interleaving.world = world
-    run_state_machine_as_test(
-        Interleaving,
-        settings=settings(
-            max_examples=STORIES,
-            stateful_step_count=STEPS,
-            derandomize="HUB_INTERLEAVINGS" not in os.environ,
-            deadline=None,
-            database=None,
-            phases=(Phase.generate,) if "HUB_INTERLEAVINGS" not in os.environ else (Phase.generate, Phase.shrink),
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    interleave(Interleaving, stories=STORIES, steps=STEPS)
