@@ -5,6 +5,7 @@ Nothing is decided here. ``Hub`` is the running program without its socket, as t
 """
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -220,16 +221,20 @@ class Hub:
         """Close everything, in reverse order."""
         await self._stack.aclose()
 
-    async def caller(self, request: web.Request) -> Caller | None:
+    def caller(self, request: web.Request) -> Awaitable[Caller | None]:
         """Who sends this request: its bearer token's user at the door it knocks at, or the local user where
         ``auth.mode`` is none."""
         door = request.match_info.get(DOOR)
         if self.config.auth.mode == "none":
-            return local_caller(self.oauth.profiles[door] if door is not None else None)
+            return _known(local_caller(self.oauth.profiles[door] if door is not None else None))
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            return None
-        return await self.identity.authenticate(token.strip(), door, partial(_origin, request))
+            return _known(None)
+        return self.identity.authenticate(token.strip(), door, partial(_origin, request))
+
+
+async def _known(caller: Caller | None) -> Caller | None:
+    return caller
 
 
 def _origin(request: web.Request) -> Origin:

@@ -4,7 +4,9 @@ Not the table: that is ``hub/store``. This is the order in which it is told.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
@@ -20,6 +22,9 @@ __all__ = ["Audit", "Call", "Measures", "NoAudit", "Records"]
 
 _log = log(__name__)
 
+_SMALL = 1024
+"""Bytes of arguments that are held until their call is written down; of longer ones at once only the digest."""
+
 
 class Audit(Protocol):
     """Keeps who called what."""
@@ -33,8 +38,8 @@ class Audit(Protocol):
         """Note how an intended call ended, and the connection it was made with; written within a second."""
         ...
 
-    def note(self, record: Call) -> None:
-        """Note a read, ended; written within a second."""
+    def note(self, record: Callable[[], Call]) -> None:
+        """Note a read, ended; written within a second. ``record`` is asked then, once."""
         ...
 
 
@@ -47,7 +52,7 @@ class NoAudit:
     def outcome(self, id: str, outcome: str, ms: float, account: str | None = None) -> None:
         return None
 
-    def note(self, record: Call) -> None:
+    def note(self, record: Callable[[], Call]) -> None:
         return None
 
 
@@ -70,7 +75,7 @@ class Records:
     async def intent(self, caller: Caller, entry: Entry, arguments: Mapping[str, Any]) -> str:
         """Write down a call that may change something, before it is made. Raises ``OperatorNeeded``."""
         try:
-            return await self._audit.intent(self._record(caller, entry, arguments))
+            return await self._audit.intent(_record(caller, entry, _held(arguments), self._clock.time()))
         except Exception as wrong:
             _log.error("the audit cannot be written", exc_info=wrong)
             raise OperatorNeeded("the audit cannot be written, so nothing that changes things is done.") from wrong
@@ -90,29 +95,37 @@ class Records:
         if intent is not None:
             self._audit.outcome(intent, outcome, seconds * 1000, account)
         else:
-            self._audit.note(self._record(caller, entry, arguments, outcome, seconds * 1000, account))
+            # Nobody waits for the record: it is made when it is written, with those of the other calls.
+            held = _held(arguments)
+            self._audit.note(partial(_record, caller, entry, held, self._clock.time(), outcome, seconds, account))
         if self._measures is not None:
             self._measures.called(entry.connector.name, outcome, seconds)
 
-    def _record(
-        self,
-        caller: Caller,
-        entry: Entry,
-        arguments: Mapping[str, Any],
-        outcome: str | None = None,
-        ms: float | None = None,
-        account: str | None = None,
-    ) -> Call:
-        digest = hashlib.sha256(orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)).hexdigest()
-        return Call(
-            caller.user_id,
-            caller.token_id,
-            entry.connector.name,
-            entry.full_name,
-            entry.tool.effect,
-            digest,
-            self._clock.now(),
-            outcome,
-            ms,
-            account,
-        )
+
+def _held(arguments: Mapping[str, Any]) -> bytes | str:
+    """Arguments as they are now: their JSON, which is to be made a digest, or where that is long its digest."""
+    text = orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)
+    return text if len(text) <= _SMALL else hashlib.sha256(text).hexdigest()
+
+
+def _record(
+    caller: Caller,
+    entry: Entry,
+    held: bytes | str,
+    at: float,
+    outcome: str | None = None,
+    seconds: float | None = None,
+    account: str | None = None,
+) -> Call:
+    return Call(
+        caller.user_id,
+        caller.token_id,
+        entry.connector.name,
+        entry.full_name,
+        entry.tool.effect,
+        held if isinstance(held, str) else hashlib.sha256(held).hexdigest(),
+        datetime.fromtimestamp(at, UTC),
+        outcome,
+        None if seconds is None else seconds * 1000,
+        account,
+    )

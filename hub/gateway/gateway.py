@@ -39,6 +39,7 @@ from hub.gateway.tasks import MOST, Subject, Tasks
 from hub.identity import Caller
 from hub.observe import log
 from hub.registry import Catalog, Entry
+from hub.sdk.context import Context
 from hub.sdk.http import Send
 from hub.sdk.relay import Relay, Relayed
 from hub.sdk.request import Call as Declared
@@ -256,7 +257,7 @@ class Gateway:
             self._catalog(), entry.connector, caller, named=named, entry=entry, answers=answers
         )
 
-    async def _value(
+    def _value(
         self,
         caller: Caller,
         entry: Entry,
@@ -264,8 +265,8 @@ class Gateway:
         talk: Talk,
         answers: Mapping[str, Any],
         account: Account | None,
-    ) -> Any:
-        """What the tool returned."""
+    ) -> Awaitable[Any]:
+        """What the tool returns."""
         tool = entry.tool
         if account is not None and "account" in arguments:
             arguments = {name: value for name, value in arguments.items() if name != "account"}
@@ -279,12 +280,17 @@ class Gateway:
         )
         plain = self._files is None or not self._files.concern(entry)
         if plain and isinstance(tool.run, Declared):
-            return await self._runs.called(tool.run, http, caller, arguments)
+            return self._runs.called(tool.run, http, caller, arguments)
         context = self._runs.context(entry.connector, caller, talk, answers, http, account)
         if self._files is None or plain:
-            return await self._runs.value(tool.run, context, entry.connector, arguments)
-        async with self._files.given(caller, entry, arguments) as given:
-            return await self._runs.value(tool.run, context, entry.connector, given)
+            return self._runs.value(tool.run, context, entry.connector, arguments)
+        return self._given(self._files, caller, entry, arguments, context)
+
+    async def _given(
+        self, files: CallFiles, caller: Caller, entry: Entry, arguments: Mapping[str, Any], context: Context
+    ) -> Any:
+        async with files.given(caller, entry, arguments) as given:
+            return await self._runs.value(entry.tool.run, context, entry.connector, given)
 
     def _led(
         self,

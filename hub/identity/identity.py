@@ -12,7 +12,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 from types import MappingProxyType
 
@@ -28,8 +28,8 @@ from hub.store.tokens import PREFIX
 MAX_TOKEN = 256
 """Longer texts are no tokens of ours and are not even hashed."""
 
-TOUCH_EVERY = timedelta(minutes=1)
-"""How often at most a token's last use is written."""
+TOUCH_EVERY = 60.0
+"""Seconds between writes of a token's last use, at least."""
 
 AGENT_CHARACTERS = 200
 """How much of a client's own description is kept."""
@@ -41,14 +41,14 @@ _NO_PROFILES: Mapping[str, Profile] = MappingProxyType({})
 @dataclass(frozen=True, slots=True)
 class Held:
     """A token that was looked up. ``resource`` is what a grant's token is for, None for others; ``id`` is the
-    token's or the grant's."""
+    token's or the grant's. When it ends and when it was used are seconds since the epoch."""
 
     hash: str
     id: str
     user: User
     caller: Caller
-    expires_at: datetime | None
-    last_used_at: datetime | None
+    expires_at: float | None
+    last_used_at: float | None
     resource: str | None = None
 
 
@@ -93,7 +93,7 @@ class Identity:
         self._known: OrderedDict[bytes, Held] = OrderedDict()
         self._unknown: OrderedDict[bytes, None] = OrderedDict()
         self._looking: dict[bytes, Lookup] = {}
-        self._touched: dict[str, datetime] = {}
+        self._touched: dict[str, float] = {}
         self._changes = 0
         store.changes.watch(self._drop)
 
@@ -122,7 +122,7 @@ class Identity:
             held = await self._looked_up(mark, token)
         if held is None:
             return None
-        now = self._clock.now()
+        now = self._clock.time()
         if not held.user.enabled or (held.expires_at is not None and held.expires_at <= now):
             return None
         caller = self._at(held, door)
@@ -211,7 +211,7 @@ class Identity:
         effects = row.effects if profile is None else row.effects & profile.effects
         admin = user.role == "admin" and profile is None
         caller = Caller(user.id, user.name, row.id, effects, admin, profile)
-        return Held(row.hash, row.id, user, caller, row.expires_at, row.last_used_at)
+        return Held(row.hash, row.id, user, caller, _seconds(row.expires_at), _seconds(row.last_used_at))
 
     async def _of_grant(self, digest: str) -> Held | None:
         found = await self._store.grants.by_access(digest)
@@ -223,9 +223,10 @@ class Identity:
             return None
         effects = grant.effects if profile is None else grant.effects & profile.effects
         caller = Caller(user.id, user.name, grant.id, effects, False, profile, grant.client_name)
-        return Held(found.hash, grant.id, user, caller, found.expires_at, grant.used_at, grant.resource)
+        times = _seconds(found.expires_at), _seconds(grant.used_at)
+        return Held(found.hash, grant.id, user, caller, *times, grant.resource)
 
-    def _touch(self, held: Held, now: datetime, origin: Callable[[], Origin]) -> None:
+    def _touch(self, held: Held, now: float, origin: Callable[[], Origin]) -> None:
         last = self._touched.get(held.id, held.last_used_at)
         if last is not None and now - last < TOUCH_EVERY:
             return
@@ -233,11 +234,11 @@ class Identity:
             self._touched.clear()
         self._touched[held.id] = now
         if held.resource is None:
-            self._store.tokens.touch(held.id, now)
+            self._store.tokens.touch(held.id, self._clock.now())
         else:
             told = origin()
             agent = "".join(one for one in told.agent or "" if one.isprintable())[:AGENT_CHARACTERS]
-            self._store.grants.touch(held.id, now, told.address, agent or None)
+            self._store.grants.touch(held.id, self._clock.now(), told.address, agent or None)
             if last is None and self._arrived is not None:
                 self._arrived(held.id, told)
 
@@ -258,6 +259,10 @@ class Identity:
         ]
         for mark in stale:
             del self._known[mark]
+
+
+def _seconds(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
 
 
 def _ended(revoked: bool, expires_at: datetime | None, user: User, now: datetime) -> str | None:

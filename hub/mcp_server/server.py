@@ -6,7 +6,7 @@ into an answer. What methods mean is not decided here; the other routes of the h
 
 import re
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -176,9 +176,9 @@ class McpServer:
             text = f"Something went wrong inside the hub. Reference for its operator: {reference}."
             return WholeResponse(500, error_message(None, RpcError(INTERNAL_ERROR, text)), headers)
 
-    async def _post(
+    def _post(
         self, request: web.Request, caller: Caller, headers: dict[str, str], accept: Accept
-    ) -> web.StreamResponse:
+    ) -> Awaitable[web.StreamResponse]:
         if not is_json(request.headers.get("Content-Type")):
             raise RpcError(INVALID_REQUEST, "Send the message as application/json in UTF-8.", status=415)
         if not (accept.json or accept.events):
@@ -186,7 +186,12 @@ class McpServer:
             raise RpcError(INVALID_REQUEST, text, status=406)
         if request.content.is_eof():
             # All of it came with the head, as most messages do: no need to watch time and room.
-            return await self._serve(request, caller, self._bodies.whole(request), headers, accept)
+            return self._serve(request, caller, self._bodies.whole(request), headers, accept)
+        return self._arriving(request, caller, headers, accept)
+
+    async def _arriving(
+        self, request: web.Request, caller: Caller, headers: dict[str, str], accept: Accept
+    ) -> web.StreamResponse:
         async with self._bodies.arriving(request, caller.user_id) as body:
             return await self._serve(request, caller, body, headers, accept)
 

@@ -4,6 +4,7 @@ A call that is not a read is written before it is sent (``intent``); a read is n
 are kept as a digest only. Not a log for debugging (``hub.observe``), and never changed once a call has ended.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from hub.sdk.tool import Effect
 from hub.store.database import Database
-from hub.store.identifiers import Random, new_id
+from hub.store.identifiers import Endings, Random, named, new_id
 from hub.store.journal import Journal, Statement
 from hub.store.tables import audit, microseconds
 
@@ -37,16 +38,15 @@ class Call(NamedTuple):
 
 
 _COLUMNS = ("id", *Call._fields)
-_AT = _COLUMNS.index("at")
+_AT = Call._fields.index("at")
 
 
-def _row(posted: tuple[str, Call]) -> tuple[object, ...]:
-    row = [posted[0], *posted[1]]
-    row[_AT] = microseconds(posted[1].at)
-    return tuple(row)
+def _row(id: str, call: Call, at: int) -> tuple[object, ...]:
+    """A row's values, ``at`` in microseconds since the epoch."""
+    return (id, *call[:_AT], at, *call[_AT + 1 :])
 
 
-_INSERT = Statement(insert(audit), _COLUMNS, _row)
+_INSERT = Statement(insert(audit), _COLUMNS, lambda posted: _row(posted[0], posted[1], microseconds(posted[1].at)))
 _OUTCOME = Statement(
     update(audit)
     .where(audit.c.id == bindparam("call"), audit.c.outcome.is_(None))
@@ -71,8 +71,9 @@ class Audit:
         self._database = database
         self._journal = journal
         self._random = random
+        self._endings = Endings(random)
         # A note's id is only needed in its row, so it is made with it.
-        self._noted = Statement(insert(audit), _COLUMNS, lambda call: _row((new_id(call.at, random), call)))
+        self._noted = Statement(insert(audit), _COLUMNS, self._noted_row)
 
     async def intent(self, record: Call) -> str:
         """Write that a call is about to be sent, and return its id once that is durable.
@@ -89,9 +90,15 @@ class Audit:
         outcome stands."""
         self._journal.post(_OUTCOME, (id, outcome, ms, account))
 
-    def note(self, record: Call) -> None:
-        """Note a call that has ended (a read); written within a second."""
+    def note(self, record: Call | Callable[[], Call]) -> None:
+        """Note a call that has ended (a read); written within a second. ``record`` may be what makes it: that is asked
+        when it is written, once, and raises nothing."""
         self._journal.post(self._noted, record)
+
+    def _noted_row(self, record: Call | Callable[[], Call]) -> tuple[object, ...]:
+        call = record if isinstance(record, Call) else record()
+        at = microseconds(call.at)
+        return _row(named(at // 1000, self._endings.next()), call, at)
 
     async def flush(self) -> None:
         """Wait until all that was noted is written. Raises ``StoreUnavailable``."""

@@ -147,7 +147,11 @@ async def _read(protocol: ResponseHandler, target: Target, max_body: int) -> tup
         raise _too_large(target, max_body, f"{int(announced) / 1e6:.1f} MB")
     if message.headers.get("Content-Type", "").lower().startswith(_STREAMS):
         return message, await _stream(payload)
-    return message, await _body(payload, target, max_body)
+    # Often all of it came with the head.
+    content = payload.read_nowait() if payload.is_eof() else await _body(payload, target, max_body)
+    if len(content) > max_body:
+        raise _too_large(target, max_body)
+    return message, content
 
 
 async def _stream(payload: StreamReader) -> bytes:
@@ -169,12 +173,6 @@ async def _stream(payload: StreamReader) -> bytes:
 
 
 async def _body(payload: StreamReader, target: Target, max_body: int) -> bytes:
-    if payload.is_eof():
-        # All of it came with the head.
-        content = payload.read_nowait()
-        if len(content) > max_body:
-            raise _too_large(target, max_body)
-        return content
     parts: list[bytes] = []
     total = 0
     # Unpacked piece by piece with back pressure: a small body that unpacks without end stops here too.

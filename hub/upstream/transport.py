@@ -141,11 +141,14 @@ class AioTransport:
         host = (target.host, target.port)
         try:
             with self._alarms.within(timeout):
-                await self._judge(flight, connector, target)
+                addresses = self._at_hand(target)
+                addresses = await self._looked_up(target) if addresses is None else addresses
+                self._judge(flight, connector, target, addresses)
                 if not self._lanes.taken(host):
                     await self._lanes.take(host)
                 try:
-                    return await self._round_trip(outgoing, target, flight)
+                    connection, start = await self._ready(outgoing, target, flight)
+                    return await exchanged(connection, start, outgoing, target, outgoing.largest or self._max_body)
                 finally:
                     self._lanes.give(host)
         except (aiohttp.ClientError, HttpProcessingError) as error:
@@ -176,7 +179,9 @@ class AioTransport:
         try:
             try:
                 with self._alarms.within(timeout):
-                    await self._judge(flight, connector, target)
+                    addresses = self._at_hand(target)
+                    addresses = await self._looked_up(target) if addresses is None else addresses
+                    self._judge(flight, connector, target, addresses)
                     if not lanes.taken(host):
                         if outgoing.standing:
                             raise NotSent("as many streams are held open as the hub holds", permanent=True)
@@ -198,34 +203,50 @@ class AioTransport:
             if held:
                 lanes.give(host)
 
-    async def _judge(self, flight: Flight, connector: str, target: Target) -> None:
+    def _at_hand(self, target: Target) -> tuple[str, ...] | None:
+        """The addresses of ``target`` that need not be asked for."""
+        return (target.host,) if target.address is not None else self._resolver.known(target.host)
+
+    async def _looked_up(self, target: Target) -> tuple[str, ...]:
+        """The addresses of ``target``; none where its proxy may know them. Raises ``NotSent``."""
+        try:
+            with self._alarms.within(self._connect_timeout):
+                return tuple(await self._resolver.addresses(target.host))
+        except OSError as error:  # TimeoutError is one
+            if self._proxy is None:
+                unknown = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
+                raise NotSent("its name has no address", permanent=unknown) from error
+            return ()
+
+    def _judge(self, flight: Flight, connector: str, target: Target, addresses: tuple[str, ...]) -> None:
         """Pin ``flight`` to addresses the guard allows. Every request is judged, pooled connection or not."""
-        if target.address is not None:
-            flight.addresses = (target.host,)
-        elif (known := self._resolver.known(target.host)) is not None:
-            flight.addresses = known
-        else:
-            try:
-                with self._alarms.within(self._connect_timeout):
-                    flight.addresses = tuple(await self._resolver.addresses(target.host))
-            except OSError as error:  # TimeoutError is one
-                if self._proxy is None:
-                    unknown = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
-                    raise NotSent("its name has no address", permanent=unknown) from error
-        if not flight.addresses and self._proxy is None:
+        if not addresses and self._proxy is None:
             raise NotSent("its name has no address", permanent=True)
+        flight.addresses = addresses
         if self._guard.judge(connector, target.host, target.port, flight.addresses):
             flight.partition = connector
 
-    async def _round_trip(self, outgoing: Outgoing, target: Target, flight: Flight) -> Reply:
-        connection, start = await self._ready(outgoing, target, flight)
-        return await exchanged(connection, start, outgoing, target, outgoing.largest or self._max_body)
-
     async def _ready(self, outgoing: Outgoing, target: Target, flight: Flight) -> tuple[Connection, bytes]:
-        """An open connection, and the request's head for it."""
+        """An open connection, from the pool or new, and the request's head for it. A connection that is over before
+        anything was written is passed over for the next, where losing the request would leave its outcome in doubt; any
+        other is repeated above."""
+        if self._pool is None:
+            raise RuntimeError("the transport is not open")
         headers = sendable(outgoing.headers)
         destination = self._destination(target, flight)
-        connection = await self._connection(destination, flight, outgoing.repeatable)
+        mark = FLIGHT.set(flight)
+        try:
+            while True:
+                connection = await self._pool.connect(destination, [], self._connecting)
+                held = connection.protocol
+                if isinstance(held, Reading) and (outgoing.repeatable or not held.used or not ended(connection)):
+                    held.used = True
+                    break
+                connection.close()
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError from error
+        finally:
+            FLIGHT.reset(mark)
         proxied = destination.proxy is not None and target.scheme == "http"
         if proxied and "Proxy-Authorization" in destination.headers:
             # Only the request itself can tell an HTTP proxy on whose account it comes; TLS has its own tunnel.
@@ -243,25 +264,6 @@ class AioTransport:
             if len(self._destinations) > _DESTINATIONS:
                 self._destinations.popitem(last=False)
         return known
-
-    async def _connection(self, destination: Destination, flight: Flight, repeatable: bool) -> Connection:
-        """A connection that is open, from the pool or new. One that is over before anything was written is passed over
-        for the next, where losing the request would leave its outcome in doubt; any other is repeated above."""
-        if self._pool is None:
-            raise RuntimeError("the transport is not open")
-        mark = FLIGHT.set(flight)
-        try:
-            while True:
-                connection = await self._pool.connect(destination, [], self._connecting)
-                protocol = connection.protocol
-                if isinstance(protocol, Reading) and (repeatable or not protocol.used or not ended(connection)):
-                    protocol.used = True
-                    return connection
-                connection.close()
-        except TimeoutError as error:
-            raise aiohttp.ConnectionTimeoutError from error
-        finally:
-            FLIGHT.reset(mark)
 
     def _told(self, error: Exception, flight: Flight, target: Target) -> Exception:
         """What an aiohttp error means for the request; never with its text, which may hold the URL."""

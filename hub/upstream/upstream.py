@@ -34,6 +34,7 @@ class _Journey:
     deadline: float
     failures: int = 0
     throttled: bool = False
+    redirects: int = 0
 
 
 class Upstream:
@@ -63,15 +64,27 @@ class Upstream:
         target = Target.of(outgoing.url)
         request = outgoing if target.url == outgoing.url else outgoing.with_url(target.url)
         self._check(target, reach, "may not send requests to")
-        for _ in range(MAX_REDIRECTS + 1):
-            reply = await self._answered(request, journey)
+        while True:
+            try:
+                reply = await self._transport.exchange(
+                    request, connector=journey.connector, timeout=self._allowed(request, journey)
+                )
+            except (NotSent, Lost) as failure:
+                await self._failed(request, failure, journey)
+                continue
+            if reply.status >= 400:
+                if await self._put_off(request, reply, journey):
+                    continue
+                return reply
             following = redirected(request, reply)
             if following is None:
                 return reply
+            journey.redirects += 1
+            if journey.redirects > MAX_REDIRECTS:
+                raise ProviderUnavailable(f"{_host(outgoing)} redirected more than {MAX_REDIRECTS} times.")
             request = following
             await _permitted(request)
             self._check(Target.of(request.url), reach, "was redirected to")
-        raise ProviderUnavailable(f"{Target.of(outgoing.url).host} redirected more than {MAX_REDIRECTS} times.")
 
     def _check(self, target: Target, reach: Reach, what: str) -> None:
         if not reach.covers(target.scheme, target.host, target.port):
@@ -80,33 +93,31 @@ class Upstream:
                 "which is not among the hosts it declares."
             )
 
-    async def _answered(self, request: Outgoing, journey: _Journey) -> Reply:
-        """One hop's reply, after the retries its failures allow."""
-        while True:
-            try:
-                left = journey.deadline - self._clock.monotonic()
-                if left <= 0:
-                    raise ProviderUnavailable(f"{_host(request)} did not finish within {OVERALL:g} s.")
-                reply = await self._transport.exchange(
-                    request, connector=journey.connector, timeout=min(journey.timeout, left)
-                )
-            except NotSent as failure:
-                if failure.permanent or not await self._again(request, journey):
-                    raise ProviderUnavailable(f"{_host(request)} cannot be reached: {failure.reason}.") from failure
-                continue
-            except Lost as failure:
-                if failure.sent and not request.repeatable:
-                    raise ProviderUnavailable(_unknown_outcome(request, failure)) from failure
-                if not await self._again(request, journey):
-                    raise ProviderUnavailable(f"{_host(request)} did not answer: {failure.reason}.") from failure
-                continue
-            if reply.status < 400:
-                return reply
-            wait = retry_after(reply.headers, self._clock.now())
-            if reply.status == 429 or (reply.status == 503 and wait is not None):
-                await self._throttled(request, reply, wait, journey)
-            elif not (passing(reply.status) and request.repeatable and await self._again(request, journey)):
-                return reply
+    def _allowed(self, request: Outgoing, journey: _Journey) -> float:
+        """Seconds the next exchange may take. Raises ``ProviderUnavailable`` where there are none left."""
+        left = journey.deadline - self._clock.monotonic()
+        if left <= 0:
+            raise ProviderUnavailable(f"{_host(request)} did not finish within {OVERALL:g} s.")
+        return min(journey.timeout, left)
+
+    async def _failed(self, request: Outgoing, failure: NotSent | Lost, journey: _Journey) -> None:
+        """Wait until the request may be sent once more after it failed. Raises ``ProviderUnavailable`` where it may
+        not be."""
+        if isinstance(failure, NotSent):
+            if failure.permanent or not await self._again(request, journey):
+                raise ProviderUnavailable(f"{_host(request)} cannot be reached: {failure.reason}.") from failure
+        elif failure.sent and not request.repeatable:
+            raise ProviderUnavailable(_unknown_outcome(request, failure)) from failure
+        elif not await self._again(request, journey):
+            raise ProviderUnavailable(f"{_host(request)} did not answer: {failure.reason}.") from failure
+
+    async def _put_off(self, request: Outgoing, reply: Reply, journey: _Journey) -> bool:
+        """Wait, where this reply of failure says that the request may be sent once more later; whether it does."""
+        wait = retry_after(reply.headers, self._clock.now())
+        if reply.status == 429 or (reply.status == 503 and wait is not None):
+            await self._throttled(request, reply, wait, journey)
+            return True
+        return passing(reply.status) and request.repeatable and await self._again(request, journey)
 
     async def _again(self, request: Outgoing, journey: _Journey) -> bool:
         """Count a failure, and wait before the next attempt; False when there is none left or no time for it. Raises

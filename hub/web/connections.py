@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from hub.web.in_place import IN_PLACE, LoopInPlace
+from hub.web.straight import straight
 
 _FULL = b"The hub has as many connections as it can take; try again shortly.\n"
 FULL = (
@@ -235,6 +236,8 @@ class Port(web.TCPSite):
         server = self._runner.server
         if server is None:
             raise RuntimeError("the runner is not set up")
+        if isinstance(self._runner, web.AppRunner):
+            server.request_handler = straight(self._runner.app, server.request_handler)
         connections = Connections(server, self._patience)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(connections, self._host, self._port, backlog=self._backlog)
