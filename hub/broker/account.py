@@ -97,7 +97,7 @@ class Account:
             for again in (True, False):
                 asked = self._asked_again if safe else partial(self._permitted, acted=True)
                 sent, private = credential.signature.on(outgoing, credential.traces, asked), credential.traces
-                if settled.own_code is not None and credential.provider.code is not None:
+                if settled.own_code is not None:
                     sent, private = await self._by_own_code(settled.own_code, credential, sent)
                 try:
                     reply = await settled.send(sent, reach, timeout=timeout)

@@ -32,7 +32,6 @@ from hub.store.shares import Shared
 TOUCHED = 60.0
 """Seconds between two notes that an account was used."""
 
-_NEVER = float("-inf")
 _SHOWN = 20
 _SETTLED = 256
 
@@ -66,7 +65,8 @@ class Broker:
         self._holdings = Holdings(store)
         self._pauses = Pauses(clock)
         self.checkup = Checkup(self._holdings, clients, self._pauses, clock, halted)
-        self._touched: dict[str, float] = {}
+        self._due: dict[str, float] = {}
+        """When the use of an account is to be noted again, by its id and the monotonic clock."""
         self._commons: dict[str, tuple[Credential, ClientCredential]] = {}
 
     async def connections(self, user_id: str) -> list[Connection]:
@@ -84,7 +84,8 @@ class Broker:
         settled = held.settled.get(purpose if named is None else (purpose, named)) if held is not None else None
         if settled is None:
             return None
-        self._touch(settled.id, now)
+        if now >= self._due.get(settled.id, now):
+            self._touch(settled.id, now)
         return Account(settled)
 
     async def account(self, user_id: str, purpose: Purpose, named: str | None, send: Send) -> Account:
@@ -95,8 +96,8 @@ class Broker:
         meant must be said), ``OperatorNeeded``, and ``Refused`` where calls are stopped.
         """
         self._check_halt(user_id)
-        held = await self._holdings.of(user_id)
-        found = self.known(user_id, purpose, named, self._clock.monotonic())
+        held, now = await self._holdings.of(user_id), self._clock.monotonic()
+        found = self.known(user_id, purpose, named, now)
         if found is not None:
             return found
         credential = self._chosen(held, purpose, named)
@@ -107,7 +108,8 @@ class Broker:
             if len(held.settled) >= _SETTLED:
                 held.settled.clear()
             held.settled[purpose if named is None else (purpose, named)] = settled
-        self._touch(settled.id, self._clock.monotonic())
+        if now >= self._due.get(settled.id, now):
+            self._touch(settled.id, now)
         return Account(settled)
 
     def _settled(self, held: Holding, credential: Credential, user_id: str, purpose: Purpose, send: Send) -> Settled:
@@ -120,7 +122,7 @@ class Broker:
             self._ready,
             self._renew,
             self._judge,
-            self._own_code,
+            self._code_for(purpose.provider),
             several=sum(one.provider == name for one in held.connections) > 1,
             lacks=self._lacks,
             halted=self._halted,
@@ -225,11 +227,14 @@ class Broker:
             held = self._commons[provider.name] = Credential.of(kept, provider, method, secrets), given
         return Account(
             Settled(
-                *(held[0], user_id, purpose.connector, send, _same, _none, _works, self._own_code),
+                *(held[0], user_id, purpose.connector, send, _same, _none, _works, self._code_for(provider)),
                 halted=self._halted,
                 pauses=self._pauses,
             )
         )
+
+    def _code_for(self, provider: Provider) -> OwnCode | None:
+        return self._own_code if provider.code is not None else None
 
     async def _ready(self, credential: Credential) -> Credential:
         """The credential, renewed where it is time; a live one is good enough where that fails."""
@@ -304,9 +309,8 @@ class Broker:
         return Credential.of(named, before.provider, method, secrets)
 
     def _touch(self, id: str, now: float) -> None:
-        if now - self._touched.get(id, _NEVER) >= TOUCHED:
-            self._touched[id] = now
-            self._rows.touch(id, self._clock.now())
+        self._due[id] = now + TOUCHED
+        self._rows.touch(id, self._clock.now())
 
     async def close(self) -> None:
         """Wait for what must not be lost."""

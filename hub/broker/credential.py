@@ -76,9 +76,10 @@ class Settled:
     """What is settled of a person's account for one purpose: the same for all their calls until something about it
     changes.
 
-    ``send`` is what requests go through. ``several``: the person has more; ``shared`` where it is another's.
-    ``halted`` says why the person's calls are stopped. ``people`` has, by person, what they can use as it is known now,
-    and ``held`` is what this was settled by; ``there`` raises where the account is no longer among it.
+    ``send`` is what requests go through. ``own_code`` where the provider has some. ``several``: the person has
+    more; ``shared`` where it is another's. ``halted`` says why the person's calls are stopped. ``people`` has, by
+    person, what they can use as it is known now, and ``held`` is what this was settled by; ``there`` raises where
+    the account is no longer among it.
     """
 
     credential: Credential
