@@ -39,7 +39,7 @@ class Audit(Protocol):
         ...
 
     def note(self, record: Callable[[], Call]) -> None:
-        """Note a read, ended; written within a second. ``record`` is asked then, once."""
+        """Note a read, ended; written within a second. ``record`` is asked then, and raises nothing."""
         ...
 
 

@@ -92,7 +92,7 @@ class Audit:
 
     def note(self, record: Call | Callable[[], Call]) -> None:
         """Note a call that has ended (a read); written within a second. ``record`` may be what makes it: that is asked
-        when it is written, once, and raises nothing."""
+        when it is written, and raises nothing."""
         self._journal.post(self._noted, record)
 
     def _noted_row(self, record: Call | Callable[[], Call]) -> tuple[object, ...]:
